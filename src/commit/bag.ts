@@ -1,0 +1,59 @@
+// The live data of one request's session, with the texts that tell what of it is not stored yet.
+import { encodeData, type DataLimits } from '../core/json.js';
+import { rebase } from '../core/merge.js';
+
+export class Bag {
+  /** What the handler reads and changes: `req.session`. */
+  readonly live: Record<string, unknown>;
+  readonly #limits: DataLimits;
+  /** What the store holds, as far as this request knows. */
+  #base: string;
+  /** What was last handed to a commit: the base, unless one is under way. */
+  #sent: string;
+  #failed = false;
+
+  /** @param live Holds the data that `base` is the text of. */
+  constructor(live: Record<string, unknown>, base: string, limits: DataLimits) {
+    this.live = live;
+    this.#limits = limits;
+    this.#base = this.#sent = base;
+  }
+
+  /** The data as text. @throws {SessionError} if it cannot be stored, see `encodeData` */
+  encode(): string {
+    return encodeData(this.live, this.#limits);
+  }
+
+  /** The text of data that no commit has been handed yet, or `null`. @throws {SessionError} see `encodeData` */
+  pending(): string | null {
+    try {
+      // Equal texts are the common case; the checks are for what is about to be stored.
+      if (JSON.stringify(this.live) === this.#sent) return null;
+    } catch {
+      // `encode` says what is wrong with it.
+    }
+    return this.encode();
+  }
+
+  /** Marks a text as handed to a commit, and returns the one before: the two hold between them what changed. */
+  send(text: string): string {
+    const base = this.#sent;
+    this.#sent = text;
+    return base;
+  }
+
+  /** A commit failed: what it was to store is pending again. */
+  fail(): void {
+    this.#failed = true;
+  }
+
+  /** Takes over what was stored when the last commit under way has ended; `null`: none of them stored anything. */
+  settle(stored: string | null): void {
+    if (stored !== null) {
+      rebase(this.live, this.#failed ? this.#base : this.#sent, stored);
+      this.#base = stored;
+    }
+    this.#sent = this.#base;
+    this.#failed = false;
+  }
+}

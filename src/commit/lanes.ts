@@ -1,0 +1,354 @@
+// The commit: how requests' changes become stored versions, so that no update is lost (P1) and no ended session
+// comes back (P2). Knows stores and records, not requests.
+//
+// All writes of one session in this process go through one lane, a queue. Those that wait are put on top of each
+// other and written as one:
+//
+//   R1..R1000: read version 0, each changes its key · R1 commits: replace(v1, expecting v0) ·
+//   R2..R1000: wait meanwhile, then one merged replace(v2, expecting v1)          2 writes, not 500,500 attempts
+//
+// Other processes are met by compare-and-set: a replace that says false is followed by a fresh find, which tells
+// whether the session ended (every writer loses) or changed (the changes go on top of the new text, and again).
+// Ending a session goes through the same lane, so every write behind it finds the session ended:
+//
+//   slow: reads v0 · logout: replace(closed, expecting v0) · slow: replace(v1, expecting v0) -> false -> ended
+import { setTimeout as wait } from 'node:timers/promises';
+
+import type { Clock } from '../core/clock.js';
+import type { SessionKey, SessionRecord } from '../core/contract.js';
+import { Draft } from '../core/draft.js';
+import { hasCode, SessionError } from '../core/errors.js';
+import { expiryAt, isTouchDue } from '../core/expiry.js';
+import type { DataLimits } from '../core/json.js';
+import { closedRecord, newVersion } from '../core/record.js';
+import type { RecordStore } from '../stores/store.js';
+import { StoreCalls } from './store-calls.js';
+
+/** A session that a request writes to. Shared by that request's jobs, and kept up to date by the lane. */
+export interface Target {
+  /** What was last read or stored; `null`: not stored yet. */
+  record: SessionRecord | null;
+  key: SessionKey;
+  /** The first record of a session that is not stored yet. */
+  first(): SessionRecord;
+  /** Takes another id, because the one it had is in use. @throws where there is none left to take */
+  renew(): void;
+}
+
+/** What a request wants written. */
+export type Change =
+  | { readonly kind: 'text'; readonly base: string; readonly mine: string }
+  | { readonly kind: 'update'; readonly key: string; readonly fn: (value: unknown) => unknown };
+
+export interface Move {
+  /** Another idle time for the session, ms. */
+  readonly idleMs?: number;
+  /** Moves the expiry even if it is not due. */
+  readonly touch?: boolean;
+}
+
+export interface Committed {
+  readonly record: SessionRecord;
+  /** The expiry moved, so the cookie goes with it. */
+  readonly moved: boolean;
+  /** What an update's function returned. */
+  readonly value?: unknown;
+}
+
+export interface LaneEvents {
+  created(record: SessionRecord): void;
+  committed(record: SessionRecord, before: SessionRecord | null): void;
+  conflict(record: SessionRecord, keys: string[]): void;
+}
+
+export interface LaneOptions {
+  readonly store: RecordStore;
+  readonly clock: Clock;
+  readonly storeTimeout: number;
+  readonly touchAfter: number;
+  readonly limits: DataLimits;
+}
+
+interface WriteJob {
+  readonly target: Target;
+  readonly change: Change;
+  readonly move: Move;
+  resolve(committed: Committed): void;
+  reject(error: unknown): void;
+}
+
+interface EndJob {
+  run(lane: Lane): Promise<void>;
+}
+
+interface Lane {
+  /** The key it serves, and those that its session had to give up because they were in use. */
+  readonly keys: SessionKey[];
+  readonly jobs: (WriteJob | EndJob)[];
+  /** The latest version as this process knows it. */
+  latest: SessionRecord | null;
+  done: Promise<void>;
+}
+
+/** Attempts against writers of other processes. Every loss is another writer's success. */
+const MAX_ATTEMPTS = 100;
+const MAX_JITTER_MS = 32;
+
+export class Lanes {
+  readonly #options: LaneOptions;
+  readonly #events: LaneEvents;
+  readonly #lanes = new Map<SessionKey, Lane>();
+
+  constructor(options: LaneOptions, events: LaneEvents) {
+    this.#options = options;
+    this.#events = events;
+  }
+
+  /**
+   * Stores a change, together with those of other requests that wait.
+   * @throws {SessionError} ERR_SESSION_ENDED, ERR_SESSION_CONFLICT, or what breaks this change alone
+   */
+  write(target: Target, change: Change, move: Move = {}): Promise<Committed> {
+    return new Promise((resolve, reject) => {
+      this.#enqueue(target.key, { target, change, move, resolve, reject });
+    });
+  }
+
+  /** Ends a session for good. False if it had ended already. */
+  end(key: SessionKey, record: SessionRecord | null): Promise<boolean> {
+    return this.#exclusive(key, (lane) => this.#close(key, lane.latest ?? record));
+  }
+
+  /**
+   * Continues a session under the key of `successor`, with what the store holds of it when it ends.
+   * @throws {SessionError} ERR_SESSION_ENDED if it ended meanwhile; then the successor is gone too
+   */
+  move(from: Target, successor: Target): Promise<SessionRecord> {
+    return this.#exclusive(from.key, (lane) => this.#moveTo(from, lane.latest ?? from.record, successor));
+  }
+
+  /** Resolves when nothing is being written. */
+  async idle(): Promise<void> {
+    while (this.#lanes.size > 0) await Promise.all([...this.#lanes.values()].map(({ done }) => done));
+  }
+
+  #exclusive<T>(key: SessionKey, work: (lane: Lane) => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#enqueue(key, {
+        run: (lane) =>
+          work(lane).then(resolve, reject).finally(() => {
+            lane.latest = null;
+          }),
+      });
+    });
+  }
+
+  #enqueue(key: SessionKey, job: WriteJob | EndJob): void {
+    const lane = this.#lanes.get(key);
+    if (lane !== undefined) {
+      lane.jobs.push(job);
+      return;
+    }
+    const opened: Lane = { keys: [key], jobs: [job], latest: null, done: Promise.resolve() };
+    this.#lanes.set(key, opened);
+    opened.done = this.#run(opened);
+  }
+
+  async #run(lane: Lane): Promise<void> {
+    // Calls of one tick share one write.
+    await Promise.resolve();
+    for (let first = lane.jobs[0]; first !== undefined; first = lane.jobs[0]) {
+      if ('run' in first) {
+        lane.jobs.shift();
+        await first.run(lane);
+      } else {
+        const end = lane.jobs.findIndex((job) => 'run' in job);
+        const batch = lane.jobs.splice(0, end < 0 ? lane.jobs.length : end) as WriteJob[];
+        await this.#write(lane, batch).catch((error: unknown) => {
+          lane.latest = null;
+          for (const job of batch) job.reject(error);
+        });
+      }
+    }
+    for (const key of lane.keys) this.#lanes.delete(key);
+  }
+
+  async #write(lane: Lane, batch: WriteJob[]): Promise<void> {
+    const [{ target }] = batch as [WriteJob];
+    const calls = this.#calls();
+    let current = lane.latest ?? batch[batch.length - 1]?.target.record ?? null;
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      await this.#pause(attempt);
+      const { draft, landing } = this.#fold(current, batch);
+      if (landing.length === 0) return;
+      const record = this.#next(current ?? target.first(), current !== null, draft.text, landing);
+      const found = await this.#put(calls, record, current);
+      if (found === 'landed') {
+        lane.latest = record;
+        const moved = current === null || record.expiresAt !== current.expiresAt;
+        for (const { job, value } of landing) {
+          job.target.record = record;
+          job.resolve({ record, moved, value });
+        }
+        if (current === null) this.#events.created(record);
+        this.#events.committed(record, current);
+        if (draft.overwritten.size > 0) this.#events.conflict(record, [...draft.overwritten]);
+        return;
+      }
+      if (current === null) {
+        target.renew();
+        lane.keys.push(target.key);
+        this.#lanes.set(target.key, lane);
+      } else {
+        if (found === null || found.closed !== undefined) throw ended();
+        current = found;
+      }
+    }
+    throw new SessionError(
+      'ERR_SESSION_CONFLICT',
+      `Other processes changed the session ${String(MAX_ATTEMPTS)} times in a row while it was saved; try again.`,
+    );
+  }
+
+  /** Puts the changes on top of each other. One that throws or breaks a limit is rejected alone. */
+  #fold(current: SessionRecord | null, batch: WriteJob[]) {
+    const draft = new Draft(current?.data ?? '{}', this.#options.limits);
+    const landing: { job: WriteJob; value: unknown }[] = [];
+    for (const job of batch) {
+      const { change } = job;
+      try {
+        if (change.kind === 'text') landing.push({ job, value: draft.change(change.base, change.mine) });
+        else landing.push({ job, value: draft.update(change.key, change.fn) });
+      } catch (error) {
+        job.reject(error);
+      }
+    }
+    return { draft, landing };
+  }
+
+  #next(
+    record: SessionRecord,
+    exists: boolean,
+    data: string,
+    landing: readonly { job: WriteJob }[],
+  ): SessionRecord {
+    const now = this.#options.clock.now();
+    const idleMs = landing.reduce<number | null>((idle, { job }) => job.move.idleMs ?? idle, record.idleMs);
+    const moves =
+      !exists ||
+      idleMs !== record.idleMs ||
+      landing.some(({ job }) => job.move.touch) ||
+      isTouchDue(record, now, this.#options.touchAfter);
+    const expiresAt = moves ? expiryAt(now, idleMs, record.deadlineAt) : record.expiresAt;
+    return { ...record, data, idleMs, expiresAt, version: newVersion() };
+  }
+
+  /**
+   * Writes a record. A `false` or a fault is looked into: a driver that repeats a call, or a connection that breaks
+   * after the store has the write, reports a failure for what has landed.
+   */
+  async #put(
+    calls: StoreCalls,
+    record: SessionRecord,
+    before: SessionRecord | null,
+  ): Promise<'landed' | SessionRecord | null> {
+    let fault: unknown;
+    try {
+      if (await (before === null ? calls.insert(record) : calls.replace(record, before.version))) return 'landed';
+    } catch (error) {
+      if (hasCode(error, 'ERR_SESSION_STORE_CONTRACT')) throw error;
+      fault = error;
+    }
+    const found = await calls.find(record.key, true).catch((error: unknown) => {
+      fault ??= error;
+      return null;
+    });
+    if (found?.version === record.version) return 'landed';
+    if (fault === undefined) return found;
+    if (before === null) calls.undoLateInsert(record.key);
+    throw fault;
+  }
+
+  async #close(key: SessionKey, record: SessionRecord | null): Promise<boolean> {
+    const calls = this.#calls();
+    let current = record ?? (await calls.find(key, true));
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      if (current === null || current.closed !== undefined) return false;
+      await this.#pause(attempt);
+      const found = await this.#put(calls, closedRecord(current, this.#options.clock.now()), current);
+      if (found === 'landed') return true;
+      current = found;
+    }
+    // Whatever goes on writing to it: what is gone cannot be replaced.
+    return calls.remove(key);
+  }
+
+  async #moveTo(from: Target, record: SessionRecord | null, successor: Target): Promise<SessionRecord> {
+    const calls = this.#calls();
+    let old = record ?? (await calls.find(from.key, true));
+    let moved: SessionRecord | null = null;
+    try {
+      for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+        if (old === null || old.closed !== undefined) throw ended();
+        await this.#pause(attempt);
+        moved = await this.#store(calls, successor, moved, old);
+        const found = await this.#put(calls, closedRecord(old, this.#options.clock.now(), moved.key), old);
+        if (found === 'landed') {
+          successor.record = moved;
+          this.#events.created(moved);
+          return moved;
+        }
+        old = found;
+      }
+      throw new SessionError('ERR_SESSION_CONFLICT', 'The session kept changing while it was renewed; try again.');
+    } catch (error) {
+      // The old id is alive or another renewal won: a second living id must not stay.
+      if (moved !== null) await calls.remove(moved.key).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** Inserts the successor of `old`, or brings the one that is there up to date. */
+  async #store(
+    calls: StoreCalls,
+    successor: Target,
+    moved: SessionRecord | null,
+    old: SessionRecord,
+  ): Promise<SessionRecord> {
+    for (;;) {
+      const base = moved ?? successor.first();
+      const { createdAt, deadlineAt, owner, meta } = old;
+      const record: SessionRecord = {
+        ...base,
+        data: old.data,
+        version: newVersion(),
+        createdAt,
+        deadlineAt,
+        idleMs: old.idleMs,
+        expiresAt: expiryAt(this.#options.clock.now(), old.idleMs, deadlineAt),
+        ...(owner === undefined ? null : { owner }),
+        ...(meta === undefined ? null : { meta }),
+      };
+      if ((await this.#put(calls, record, moved)) === 'landed') return record;
+      if (moved !== null) throw ended();
+      successor.renew();
+    }
+  }
+
+  #calls(): StoreCalls {
+    const { store, clock, storeTimeout } = this.#options;
+    return new StoreCalls(store, clock, storeTimeout);
+  }
+
+  /** Losers of a compare-and-set come back at different times, or they would lose to each other again. */
+  async #pause(attempt: number): Promise<void> {
+    if (attempt > 1) await wait(Math.random() * Math.min(2 ** attempt, MAX_JITTER_MS), undefined, { ref: false });
+  }
+}
+
+function ended(): SessionError {
+  return new SessionError(
+    'ERR_SESSION_ENDED',
+    'The session was ended by another request (a logout, a revocation); nothing was stored.',
+  );
+}

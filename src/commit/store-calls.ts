@@ -1,0 +1,124 @@
+// Calls to a store that always end: within their time, with the right kind of answer, or with one kind of error.
+import type { Clock } from '../core/clock.js';
+import type { CallOptions, SessionKey, SessionRecord } from '../core/contract.js';
+import { SessionError } from '../core/errors.js';
+import type { RecordStore } from '../stores/store.js';
+
+/**
+ * The share of the time that a write may take. The rest is kept for looking whether a write that did not answer has
+ * landed, so that the whole commit ends within `storeTimeout`.
+ */
+const WRITE_SHARE = 0.8;
+
+/** The calls of one operation, which share one span of time. */
+export class StoreCalls {
+  readonly #store: RecordStore;
+  readonly #clock: Clock;
+  readonly #endsAt: number;
+  readonly #lookMs: number;
+  #late: Promise<unknown> | undefined;
+
+  constructor(store: RecordStore, clock: Clock, timeoutMs: number) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#endsAt = clock.now() + timeoutMs;
+    this.#lookMs = timeoutMs * (1 - WRITE_SHARE);
+  }
+
+  /** @throws {SessionError} ERR_SESSION_STORE, ERR_SESSION_STORE_TIMEOUT or ERR_SESSION_STORE_CONTRACT, as all calls */
+  async find(key: SessionKey, fresh = false): Promise<SessionRecord | null> {
+    const record = await this.#call('find', this.#left(), (options) =>
+      this.#store.find(key, fresh ? { ...options, fresh } : options),
+    );
+    return checkedRecord(record, this.#clock.now());
+  }
+
+  insert(record: SessionRecord): Promise<boolean> {
+    return this.#write('insert', (options) => this.#store.insert(record, options));
+  }
+
+  /** Takes away a record that arrives after the caller was told that it failed: nobody holds its id. */
+  undoLateInsert(key: SessionKey): void {
+    this.#late?.then((inserted) => (inserted === true ? this.#store.remove(key) : false)).catch(() => undefined);
+  }
+
+  replace(record: SessionRecord, expectedVersion: string): Promise<boolean> {
+    return this.#write('replace', (options) => this.#store.replace(record, expectedVersion, options));
+  }
+
+  extend(key: SessionKey, expiresAt: number | null, record: SessionRecord): Promise<boolean> {
+    return this.#write('extend', (options) => this.#store.extend(key, expiresAt, record, options));
+  }
+
+  remove(key: SessionKey): Promise<boolean> {
+    return this.#write('remove', (options) => this.#store.remove(key, options));
+  }
+
+  async #write(name: string, start: (options: CallOptions) => Promise<boolean>): Promise<boolean> {
+    const result: unknown = await this.#call(name, this.#left() - this.#lookMs, start);
+    if (typeof result === 'boolean') return result;
+    throw new SessionError('ERR_SESSION_STORE_CONTRACT', `The store's ${name}() must resolve to true or false.`);
+  }
+
+  #left(): number {
+    return this.#endsAt - this.#clock.now();
+  }
+
+  #call<T>(name: string, timeoutMs: number, start: (options: CallOptions) => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const options = new LazySignal();
+      let pending: Promise<T> | undefined;
+      const cancel = this.#clock.after(timeoutMs, () => {
+        this.#late = pending;
+        options.abort();
+        reject(new SessionError('ERR_SESSION_STORE_TIMEOUT', `The store did not answer ${name}() in time.`));
+      });
+      const fail = (cause: unknown): void => {
+        cancel();
+        reject(asStoreError(name, cause));
+      };
+      try {
+        pending = start(options);
+        pending.then((result) => {
+          cancel();
+          resolve(result);
+        }, fail);
+      } catch (error) {
+        fail(error);
+      }
+    });
+  }
+}
+
+/** Makes the AbortController only if the store asks for the signal. */
+class LazySignal implements CallOptions {
+  #controller: AbortController | undefined;
+  #aborted = false;
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#aborted) this.#controller.abort();
+    return this.#controller.signal;
+  }
+
+  abort(): void {
+    this.#aborted = true;
+    this.#controller?.abort();
+  }
+}
+
+/** A record as the contract has it, or `null`. An expired one counts as absent whatever the store says. */
+export function checkedRecord(record: unknown, now: number): SessionRecord | null {
+  if (record === null) return null;
+  const { key, data, version, expiresAt, deadlineAt } = (record ?? {}) as Partial<SessionRecord>;
+  if (typeof key !== 'string' || typeof data !== 'string' || typeof version !== 'string')
+    throw new SessionError('ERR_SESSION_STORE_CONTRACT', "The store's find() must resolve to a record or to null.");
+  if ((expiresAt ?? Infinity) <= now || (deadlineAt ?? Infinity) <= now) return null;
+  return record as SessionRecord;
+}
+
+/** One kind of error for every fault of a store, those that throw or reject with nothing included. */
+export function asStoreError(name: string, cause: unknown): SessionError {
+  if (cause instanceof SessionError) return cause;
+  return new SessionError('ERR_SESSION_STORE', `The session store failed in ${name}().`, { cause });
+}

@@ -1,0 +1,113 @@
+// The text of a session while several writers' changes are put on top of it, one after the other, within limits.
+import { SessionError } from './errors.js';
+import { checkSize, encodeData, type DataLimits } from './json.js';
+import { changesBetween, partsOf, textOf, type Changes, type Parts } from './merge.js';
+
+export class Draft {
+  /** Keys that a change overwrote although another writer had changed them too: the later commit wins. */
+  readonly overwritten = new Set<string>();
+  readonly #limits: DataLimits;
+  #text: string;
+  /** Made from the text when the first change meets another writer's; `null` while whole texts follow each other. */
+  #parts: Parts | null = null;
+  #bytes = 0;
+
+  constructor(text: string, limits: DataLimits) {
+    this.#text = text;
+    this.#limits = limits;
+  }
+
+  get text(): string {
+    return this.#parts === null ? this.#text : textOf(this.#parts);
+  }
+
+  /**
+   * Takes over what a writer changed between `base` and `mine`.
+   * @throws {SessionError} and leaves the draft as it was, if the result would break a limit.
+   */
+  change(base: string, mine: string): void {
+    if (this.#parts === null && this.#text === base) {
+      this.#text = mine;
+      return;
+    }
+    const before = partsOf(base);
+    const changes = changesBetween(before, partsOf(mine));
+    const overwritten = [...changes].filter(([key, text]) => {
+      const theirs = this.#open().get(key);
+      return theirs !== before.get(key) && theirs !== text;
+    });
+    this.#apply(changes);
+    for (const [key] of overwritten) this.overwritten.add(key);
+  }
+
+  /**
+   * Sets a key to what `fn` makes of its value, and returns it.
+   * @throws {SessionError} and leaves the draft as it was: ERR_SESSION_UPDATE_ASYNC for a promise, or what the value
+   * breaks. What `fn` throws is thrown as it is.
+   */
+  update(key: string, fn: (value: unknown) => unknown): unknown {
+    const text = this.#open().get(key);
+    const value = fn(text === undefined ? undefined : JSON.parse(text));
+    if (isThenable(value)) {
+      value.then(undefined, () => undefined);
+      throw new SessionError(
+        'ERR_SESSION_UPDATE_ASYNC',
+        'The function of update() must be synchronous: it may run again when another request was quicker. Await first, then update.',
+      );
+    }
+    if (value === undefined)
+      throw new SessionError('ERR_SESSION_VALUE', `The function of update("${key}") returned undefined; use delete().`);
+    const wrapped = encodeData({ [key]: value }, this.#limits);
+    this.#apply(new Map([[key, wrapped.slice(JSON.stringify(key).length + 2, -1)]]));
+    return value;
+  }
+
+  #open(): Parts {
+    if (this.#parts === null) {
+      this.#parts = partsOf(this.#text);
+      this.#bytes = 1;
+      for (const [key, text] of this.#parts) this.#bytes += bytesOf(key, text);
+    }
+    return this.#parts;
+  }
+
+  #apply(changes: Changes): void {
+    const parts = this.#open();
+    const before = [...changes.keys()].map((key) => [key, parts.get(key)] as const);
+    this.#put(changes);
+    if (this.#bytes <= this.#limits.bytes && parts.size <= this.#limits.keys) return;
+    try {
+      checkSize(textOf(parts), this.#limits);
+      if (parts.size > this.#limits.keys)
+        throw new SessionError(
+          'ERR_SESSION_TOO_MANY_KEYS',
+          `Together with another request's keys the session has more than ${String(this.#limits.keys)}.`,
+        );
+    } catch (error) {
+      this.#put(before);
+      throw error;
+    }
+  }
+
+  #put(changes: Iterable<readonly [string, string | undefined]>): void {
+    const parts = this.#open();
+    for (const [key, text] of changes) {
+      const old = parts.get(key);
+      if (old !== undefined) this.#bytes -= bytesOf(key, old);
+      if (text === undefined) {
+        parts.delete(key);
+      } else {
+        parts.set(key, text);
+        this.#bytes += bytesOf(key, text);
+      }
+    }
+  }
+}
+
+/** `"key":value,`; the last comma stands for the closing brace. */
+const bytesOf = (key: string, text: string): number =>
+  Buffer.byteLength(JSON.stringify(key)) + Buffer.byteLength(text) + 2;
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}

@@ -1,0 +1,187 @@
+// Session data as JSON text: what may be stored, within which limits, and how stored text becomes data again.
+import { types } from 'node:util';
+
+import { SessionError } from './errors.js';
+
+/** Limits of one session. */
+export interface DataLimits {
+  /** Bytes of JSON text. Default 65,536. */
+  readonly bytes: number;
+  /** Levels of nesting, the session itself included. Default 64. */
+  readonly depth: number;
+  /** Keys, those of nested objects included. Default 10,000. */
+  readonly keys: number;
+}
+
+export const DEFAULT_LIMITS: DataLimits = { bytes: 64 * 1024, depth: 64, keys: 10_000 };
+
+/** Methods and accessors of `req.session`, and names that pollute prototypes: never keys of data. */
+const RESERVED: ReadonlySet<string> = new Set(
+  '__proto__ constructor prototype id cookie touch save reload destroy regenerate resetMaxAge req'.split(' '),
+);
+
+export const isReserved = (key: string): boolean => RESERVED.has(key);
+
+/** @throws {SessionError} ERR_SESSION_KEY unless the key may name a value of a session. */
+export function checkKey(key: unknown): asserts key is string {
+  if (typeof key !== 'string' || key === '')
+    throw new SessionError('ERR_SESSION_KEY', 'A session key must be a string that is not empty.');
+  if (RESERVED.has(key))
+    throw new SessionError('ERR_SESSION_KEY', `"${key}" is reserved in a session; choose another key.`);
+}
+
+/**
+ * The JSON text of session data.
+ * @throws {SessionError} ERR_SESSION_KEY, ERR_SESSION_VALUE, ERR_SESSION_TOO_DEEP, ERR_SESSION_TOO_MANY_KEYS or
+ * ERR_SESSION_TOO_LARGE, at once, whatever the data is: circular, a BigInt, a getter that throws.
+ */
+export function encodeData(data: object, limits: DataLimits = DEFAULT_LIMITS): string {
+  const budget = { keys: limits.keys, limits };
+  for (const key of Object.keys(data)) {
+    checkKey(key);
+    spendKey(budget, key);
+    try {
+      checkValue((data as Record<string, unknown>)[key], key, 2, budget);
+    } catch (error) {
+      throw error instanceof SessionError ? error : unreadable(key, error);
+    }
+  }
+  let text: string;
+  try {
+    text = JSON.stringify(data);
+  } catch (error) {
+    throw unreadable('', error);
+  }
+  checkSize(text, limits);
+  return text;
+}
+
+/** @throws {SessionError} ERR_SESSION_TOO_LARGE, naming the largest keys. */
+export function checkSize(text: string, limits: DataLimits): void {
+  // A UTF-16 unit takes at most three bytes of UTF-8, so most texts need no count.
+  if (text.length * 3 <= limits.bytes) return;
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= limits.bytes) return;
+  const largest = largestKeys(text)
+    .map(({ key, bytes: size }) => `"${key}" (${String(size)})`)
+    .join(', ');
+  throw new SessionError(
+    'ERR_SESSION_TOO_LARGE',
+    `The session would take ${String(bytes)} bytes, more than the limit of ${String(limits.bytes)}. ` +
+      `Keep large things in a database and their ids in the session. Largest keys: ${largest}.`,
+  );
+}
+
+/** The five keys of a session that take most bytes, largest first. */
+export function largestKeys(text: string): { key: string; bytes: number }[] {
+  return Object.entries(JSON.parse(text) as object)
+    .map(([key, value]) => ({ key, bytes: Buffer.byteLength(JSON.stringify(value)) }))
+    .sort((a, b) => b.bytes - a.bytes)
+    .slice(0, 5);
+}
+
+/**
+ * Data from stored text. Reserved names that a foreign writer stored are dropped.
+ * @throws {SessionError} ERR_SESSION_CORRUPT unless the text is a JSON object.
+ */
+export function decodeData(text: string): Record<string, unknown> {
+  let data: unknown;
+  try {
+    data = text.includes('__proto__')
+      ? JSON.parse(text, (key, value: unknown) => (key === '__proto__' ? undefined : value))
+      : JSON.parse(text);
+  } catch (error) {
+    throw new SessionError('ERR_SESSION_CORRUPT', 'The stored session is not JSON text.', { cause: error });
+  }
+  if (typeof data !== 'object' || data === null || Array.isArray(data))
+    throw new SessionError('ERR_SESSION_CORRUPT', 'The stored session is not a JSON object.');
+  const object = data as Record<string, unknown>;
+  for (const key of Object.keys(object)) if (isReserved(key)) Reflect.deleteProperty(object, key);
+  return object;
+}
+
+interface Budget {
+  keys: number;
+  readonly limits: DataLimits;
+}
+
+/** Refuses what JSON would drop, change or choke on: what is stored must come back as it was. */
+function checkValue(value: unknown, path: string, depth: number, budget: Budget): void {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+    case 'undefined': // an optional property: JSON leaves it out and it reads back as undefined
+      return;
+    case 'number':
+      if (Number.isFinite(value)) return;
+      throw cannotHold(path, String(value));
+    case 'object':
+      break;
+    default:
+      throw cannotHold(path, `a ${typeof value}`);
+  }
+  if (value === null) return;
+  if (depth > budget.limits.depth) {
+    throw new SessionError(
+      'ERR_SESSION_TOO_DEEP',
+      `The session key "${topOf(path)}" is circular or nested deeper than ${String(budget.limits.depth)} levels.`,
+    );
+  }
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) {
+      const item: unknown = value[index];
+      if (item === undefined) throw cannotHold(`${path}[${String(index)}]`, 'undefined in an array');
+      checkValue(item, path, depth + 1, budget);
+    }
+    return;
+  }
+  if ('toJSON' in value && typeof value.toJSON === 'function') {
+    const json: unknown = (value.toJSON as (key: string) => unknown)(path);
+    if (json !== value) checkValue(json, path, depth + 1, budget);
+    return;
+  }
+  const lossy = lossyName(value);
+  if (lossy !== undefined) throw cannotHold(path, `a ${lossy}`);
+  for (const key of Object.keys(value)) {
+    if (key === '__proto__')
+      throw new SessionError('ERR_SESSION_KEY', `The session key "${topOf(path)}" holds a "__proto__" key.`);
+    spendKey(budget, topOf(path));
+    checkValue((value as Record<string, unknown>)[key], `${path}.${key}`, depth + 1, budget);
+  }
+}
+
+/** Objects whose content JSON does not see. Instances of an application's own classes become plain objects. */
+function lossyName(value: object): string | undefined {
+  if (Object.getPrototypeOf(value) === Object.prototype) return undefined;
+  if (types.isMap(value)) return 'Map';
+  if (types.isSet(value)) return 'Set';
+  if (types.isWeakMap(value)) return 'WeakMap';
+  if (types.isWeakSet(value)) return 'WeakSet';
+  if (types.isPromise(value)) return 'Promise';
+  if (types.isRegExp(value)) return 'RegExp';
+  if (types.isNativeError(value)) return 'Error';
+  if (types.isAnyArrayBuffer(value) || types.isArrayBufferView(value)) return 'buffer';
+  return undefined;
+}
+
+function spendKey(budget: Budget, key: string): void {
+  if (--budget.keys >= 0) return;
+  throw new SessionError(
+    'ERR_SESSION_TOO_MANY_KEYS',
+    `The session has more than ${String(budget.limits.keys)} keys; the one that passed the limit is in "${key}".`,
+  );
+}
+
+const topOf = (path: string): string => /^[^.[]*/.exec(path)?.[0] ?? path;
+
+function cannotHold(path: string, what: string): SessionError {
+  return new SessionError(
+    'ERR_SESSION_VALUE',
+    `The session cannot hold ${what} at "${path}": it would not come back from JSON as it is. Store a plain value.`,
+  );
+}
+
+function unreadable(key: string, cause: unknown): SessionError {
+  const where = key === '' ? 'The session' : `The session key "${key}"`;
+  return new SessionError('ERR_SESSION_VALUE', `${where} cannot be read: a getter or toJSON threw.`, { cause });
+}

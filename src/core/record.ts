@@ -1,0 +1,28 @@
+// Making records: the versions they carry and the form they take when their session ends.
+import { randomBytes } from 'node:crypto';
+
+import { CLOSED_FOR_MS, type SessionKey, type SessionRecord } from './contract.js';
+
+let writer = '';
+let writes = 0;
+
+/** A version that no other write of any process has. Not a secret. */
+export function newVersion(): string {
+  if (writer === '') writer = randomBytes(9).toString('base64url');
+  return `${writer}-${(writes++).toString(36)}`;
+}
+
+/** The record of a session that ends now: no data, no user, recognisable for a minute. */
+export function closedRecord(record: SessionRecord, at: number, movedTo?: SessionKey): SessionRecord {
+  return {
+    v: 1,
+    key: record.key,
+    data: '{}',
+    version: newVersion(),
+    createdAt: record.createdAt,
+    deadlineAt: null,
+    idleMs: null,
+    expiresAt: at + CLOSED_FOR_MS,
+    closed: movedTo === undefined ? { at } : { at, movedTo },
+  };
+}

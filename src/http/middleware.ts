@@ -1,0 +1,91 @@
+// The middleware: puts a request's view of its session on the request, and a gate before its response.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+import { SessionError } from '../core/errors.js';
+import type { Engine } from './engine.js';
+import { expressAppOf } from './gate-levels.js';
+import { RequestSession } from './request-session.js';
+import { ResponseGate, type Next } from './response-gate.js';
+
+export type Middleware = (req: IncomingMessage, res: ServerResponse, next: Next) => void;
+
+const SESSIONS = Symbol('session-store-js.sessions');
+
+/** The views on a request: one for each manager whose middleware it passed. */
+type WithSessions = IncomingMessage & { [SESSIONS]?: RequestSession[] };
+
+/** The view of one manager. @throws {SessionError} ERR_SESSION_NO_MIDDLEWARE */
+export function requestSession(req: IncomingMessage, engine: Engine): RequestSession {
+  const found = find(req, (session) => session.engine === engine);
+  if (found !== undefined) return found;
+  throw new SessionError(
+    'ERR_SESSION_NO_MIDDLEWARE',
+    'This request did not pass sessions.middleware(); mount it with app.use() before the routes that use sessions.',
+  );
+}
+
+export function createMiddleware(engine: Engine): Middleware {
+  const { property, load } = engine.config;
+  return (req, res, next) => {
+    if (engine.isClosed) {
+      next(new SessionError('ERR_SESSION_CLOSED', 'The session manager is closed: the server is shutting down.'));
+      return;
+    }
+    const sessions = ((req as WithSessions)[SESSIONS] ??= []);
+    // Mounted twice: the first one has done everything.
+    if (sessions.some((session) => session.engine === engine)) {
+      next();
+      return;
+    }
+    const hasResponse = typeof (res as Partial<ServerResponse>).end === 'function';
+    const session = new RequestSession(engine, req, hasResponse ? res : null);
+    sessions.push(session);
+    if (property !== false) offer(req, property);
+    if (hasResponse) ResponseGate.join(req, res, next, session);
+    if (!load(req)) {
+      next();
+      return;
+    }
+    session.load().then(() => {
+      next();
+    }, next);
+  };
+}
+
+function find(req: IncomingMessage, test: (session: RequestSession) => boolean): RequestSession | undefined {
+  return (req as WithSessions)[SESSIONS]?.find(test);
+}
+
+/**
+ * Defines `req.session`, `req.sessionID` and `req.sessionStore`: once on the prototype of the outermost app's
+ * requests, because accessors on each request cost 4 us; outside Express on the request itself.
+ */
+function offer(req: IncomingMessage, property: string): void {
+  const target: object = expressAppOf(req)?.request ?? req;
+  const names = new Set([property, 'sessionID', 'sessionStore']);
+  for (const name of names) {
+    if (Object.hasOwn(target, name)) continue;
+    const isOffered = ({ engine }: RequestSession): boolean =>
+      name === property ? engine.config.property === property : engine.config.property !== false;
+    Object.defineProperty(target, name, {
+      configurable: true,
+      enumerable: false,
+      get(this: IncomingMessage): unknown {
+        const session = find(this, isOffered);
+        if (session === undefined) return undefined;
+        if (name === property) return session.object;
+        return name === 'sessionID' ? session.id : session.engine.store;
+      },
+      set(this: IncomingMessage, value: unknown) {
+        if (find(this, isOffered) !== undefined) {
+          throw new SessionError(
+            'ERR_SESSION_ASSIGN',
+            `req.${name} cannot be replaced. Change its keys; regenerate() or destroy() begin anew.`,
+          );
+        }
+        // A request of the same app that did not pass this middleware, but another session package's.
+        Object.defineProperty(this, name, { configurable: true, enumerable: true, writable: true, value });
+      },
+    });
+  }
+}

@@ -1,0 +1,218 @@
+// The options of SessionManager: what they are, what they may be, and what they come down to.
+import type { IncomingMessage } from 'node:http';
+
+import { systemClock, type Clock } from '../core/clock.js';
+import { attributeText, isCookieAttribute, isCookieName, type CookieAttributes } from '../core/cookie.js';
+import { SessionError } from '../core/errors.js';
+import { DEFAULT_LIMITS, type DataLimits } from '../core/json.js';
+import { checkOptions, type Fields } from '../core/options.js';
+import { MemoryStore, type MemoryStoreOptions } from '../stores/memory-store.js';
+import { RecordStore } from '../stores/store.js';
+
+/** A pino-shaped logger: an object with facts, then a sentence. Never given an id, a cookie or session data. */
+export interface Logger {
+  warn(facts: object, message: string): void;
+  error(facts: object, message: string): void;
+}
+
+export interface CookieOptions {
+  /** Default `/`. */
+  path?: string;
+  /** Default none: the cookie stays with the host that set it. */
+  domain?: string;
+  /** Default true. */
+  httpOnly?: boolean;
+  /** `'auto'`: on requests that came over TLS. Default: true in production. */
+  secure?: boolean | 'auto';
+  /** Default `'lax'`. `'none'` asks for `secure`. */
+  sameSite?: 'lax' | 'strict' | 'none' | false;
+  priority?: 'low' | 'medium' | 'high';
+  /** Default false. Asks for `secure`. */
+  partitioned?: boolean;
+}
+
+export interface SessionManagerOptions<AppSession extends object = Record<string, unknown>> {
+  /** Which store to build. Default `'memory'`. */
+  storeType?: 'memory';
+  /** Options of the store that is built. */
+  storeOptions?: MemoryStoreOptions;
+  /** A store of your own, instead of `storeType`. It is yours to close. */
+  store?: RecordStore;
+  /** Signs cookies. With a list, the first signs and all verify. In production each takes 32 bytes at least. */
+  secret: string | readonly string[];
+  /** Default `sid`, or `__Host-sid` where the cookie is secure, has path `/` and no domain. */
+  cookieName?: string;
+  /** How long a session lives after its last use, ms. Default one hour, at most 400 days (RFC 6265bis). */
+  maxAge?: number;
+  /** How long a session lives in all, ms; `null` for no limit. Default 12 hours or `maxAge`, whichever is longer. */
+  absoluteTimeout?: number | null;
+  cookie?: CookieOptions;
+  /** A use moves the expiry, and sends the cookie, once in so many ms. Default one minute or a tenth of `maxAge`. */
+  touchAfter?: number;
+  /** When the session is read: on first use (default), or before the handlers of requests that it says. */
+  load?: 'lazy' | 'eager' | ((req: IncomingMessage) => boolean);
+  /** Where the session is found on the request. Default `'session'`; `false` for the methods of the manager only. */
+  property?: string | false;
+  /** First values of a new session. They are stored with the first change, not before. */
+  initial?: (req: IncomingMessage) => Partial<AppSession>;
+  /** The time for one load, commit or end, ms, all its store calls together. Default 5,000. */
+  storeTimeout?: number;
+  /** Makes ids: 22 to 256 characters of A-Z a-z 0-9 _ -. Default: 256 random bits. */
+  generateId?: (req: IncomingMessage) => string;
+  /** Default: `process.emitWarning`, once for each code. */
+  logger?: Logger;
+  /** Default 64 KiB, 64 levels, 10,000 keys. */
+  limits?: Partial<DataLimits>;
+  /** Default: the system clock, guarded against jumps. */
+  clock?: Clock;
+}
+
+/** What the options come down to. */
+export interface Config {
+  readonly store: RecordStore;
+  /** The store was built here, so it is closed here. */
+  readonly ownsStore: boolean;
+  readonly secrets: readonly string[];
+  readonly cookieName: string;
+  readonly cookie: Omit<CookieAttributes, 'secure'> & { readonly secure: boolean | 'auto' };
+  /** The attributes as text, for a cookie that is secure and for one that is not. */
+  readonly attributes: { readonly secure: string; readonly plain: string };
+  readonly maxAge: number;
+  readonly absoluteTimeout: number | null;
+  readonly touchAfter: number;
+  readonly load: (req: IncomingMessage) => boolean;
+  readonly property: string | false;
+  readonly initial: ((req: IncomingMessage) => object) | undefined;
+  readonly storeTimeout: number;
+  readonly generateId: ((req: IncomingMessage) => string) | undefined;
+  readonly logger: Logger | undefined;
+  readonly limits: DataLimits;
+  readonly clock: Clock;
+  readonly production: boolean;
+  /** Warnings about the options, `[code, sentence]`. */
+  readonly warnings: readonly (readonly [string, string])[];
+}
+
+const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
+/** RFC 6265bis, 5.5: browsers cap Max-Age. */
+const MAX_AGE_MS = 400 * 24 * HOUR_MS;
+const MIN_SECRET_BYTES = 32;
+const PLACEHOLDERS = /^(secret|keyboard cat|change-?me|your[-_ ].*|my[-_ ]?secret.*|s3cr3t|password|test|example)$/i;
+
+const schema = ({ z, field }: Fields) => {
+  const fn = z.custom<unknown>((value) => typeof value === 'function');
+  const text = (accepts: (value: string) => boolean) => z.string().refine(accepts);
+  const duration = z.number().positive();
+  const ms = 'a number of milliseconds above 0';
+  return z.strictObject({
+    storeType: field(z.literal('memory'), "'memory'"),
+    storeOptions: field(z.looseObject({}), 'an object'),
+    store: field(
+      z.custom((value) => RecordStore.is(value)),
+      'a store that extends RecordStore',
+    ),
+    secret: z.custom((value) => z.string().min(1).or(z.array(z.string().min(1)).min(1)).safeParse(value).success, {
+      error: 'must be a string, or a list of strings of which the first signs',
+    }),
+    cookieName: field(text(isCookieName), 'a cookie name: ASCII letters, digits and !#$%&\'*+-.^_`|~'),
+    maxAge: field(duration.max(MAX_AGE_MS), `${ms}, 400 days at most`),
+    absoluteTimeout: field(duration.nullable(), `${ms}, or null for none`),
+    cookie: z
+      .strictObject({
+        path: field(text((value) => value.startsWith('/') && isCookieAttribute(value)), "a path that starts with '/'"),
+        domain: field(text((value) => value !== '' && isCookieAttribute(value)), 'a domain name'),
+        httpOnly: field(z.boolean(), 'true or false'),
+        secure: field(z.boolean().or(z.literal('auto')), "true, false or 'auto'"),
+        sameSite: field(z.enum(['lax', 'strict', 'none']).or(z.literal(false)), "'lax', 'strict', 'none' or false"),
+        priority: field(z.enum(['low', 'medium', 'high']), "'low', 'medium' or 'high'"),
+        partitioned: field(z.boolean(), 'true or false'),
+      })
+      .optional(),
+    touchAfter: field(z.number().nonnegative(), 'a number of milliseconds, 0 for every use'),
+    load: field(z.enum(['lazy', 'eager']).or(fn), "'lazy', 'eager' or a function of the request"),
+    property: field(z.string().min(1).or(z.literal(false)), 'the name of a property of the request, or false'),
+    initial: field(fn, 'a function of the request that returns an object'),
+    storeTimeout: field(duration, ms),
+    generateId: field(fn, 'a function of the request that returns a string'),
+    logger: field(z.looseObject({ warn: fn, error: fn }), 'a logger with warn() and error()'),
+    limits: z
+      .strictObject({
+        bytes: field(z.int().positive(), 'a whole number of bytes above 0'),
+        depth: field(z.int().positive(), 'a whole number of levels above 0'),
+        keys: field(z.int().positive(), 'a whole number of keys above 0'),
+      })
+      .optional(),
+    clock: field(z.looseObject({ now: fn, after: fn }), 'a clock with now() and after(ms, callback)'),
+  });
+};
+
+/** @throws {SessionError} ERR_SESSION_OPTIONS naming every wrong field and what it expects */
+export function resolveOptions<AppSession extends object>(options: SessionManagerOptions<AppSession>): Config {
+  checkOptions('SessionManager', schema, options);
+  const production = process.env['NODE_ENV'] === 'production';
+  const faults: string[] = [];
+  const { store, storeType, storeOptions, maxAge = HOUR_MS, clock = systemClock } = options;
+  if (store !== undefined && (storeType !== undefined || storeOptions !== undefined))
+    faults.push('give either "store" or "storeType" and "storeOptions", not both');
+
+  const secrets = typeof options.secret === 'string' ? [options.secret] : options.secret;
+  const weak = secrets.some((secret) => Buffer.byteLength(secret) < MIN_SECRET_BYTES || PLACEHOLDERS.test(secret));
+  if (weak && production)
+    faults.push(
+      `"secret" must have ${String(MIN_SECRET_BYTES)} bytes at least and be no placeholder; \`openssl rand -base64 48\` makes one`,
+    );
+
+  const cookie = resolveCookie(options.cookie, production);
+  const isHostBound = cookie.secure === true && cookie.path === '/' && cookie.domain === undefined;
+  const cookieName = options.cookieName ?? (isHostBound ? '__Host-sid' : 'sid');
+  if (/^__Host-/i.test(cookieName) && !isHostBound)
+    faults.push('a "cookieName" that starts with __Host- asks for cookie.secure: true, path "/" and no domain');
+  if (/^__Secure-/i.test(cookieName) && cookie.secure !== true)
+    faults.push('a "cookieName" that starts with __Secure- asks for cookie.secure: true');
+  if ((cookie.sameSite === 'none' || cookie.partitioned) && cookie.secure !== true)
+    faults.push('cookie.sameSite "none" and cookie.partitioned ask for cookie.secure: true');
+  if (faults.length > 0)
+    throw new SessionError('ERR_SESSION_OPTIONS', `Wrong options for SessionManager: ${faults.join('; ')}.`);
+
+  const { load = 'lazy' } = options;
+  return {
+    store: store ?? new MemoryStore({ maxAge, clock, ...storeOptions }),
+    ownsStore: store === undefined,
+    secrets,
+    cookieName,
+    cookie,
+    attributes: {
+      secure: attributeText({ ...cookie, secure: true }),
+      plain: attributeText({ ...cookie, secure: false }),
+    },
+    maxAge,
+    absoluteTimeout: options.absoluteTimeout === undefined ? Math.max(12 * HOUR_MS, maxAge) : options.absoluteTimeout,
+    touchAfter: options.touchAfter ?? Math.min(MINUTE_MS, maxAge / 10),
+    load: typeof load === 'function' ? load : () => load === 'eager',
+    property: options.property ?? 'session',
+    initial: options.initial,
+    storeTimeout: options.storeTimeout ?? 5_000,
+    generateId: options.generateId,
+    logger: options.logger,
+    limits: { ...DEFAULT_LIMITS, ...options.limits },
+    clock,
+    production,
+    warnings: weak
+      ? [['WARN_SESSION_SECRET', 'The session secret is short or a placeholder: production will refuse it.']]
+      : [],
+  };
+}
+
+function resolveCookie(options: CookieOptions = {}, production: boolean): Config['cookie'] {
+  const { path = '/', httpOnly = true, secure = production, sameSite = 'lax', partitioned = false } = options;
+  return {
+    path,
+    httpOnly,
+    secure,
+    sameSite,
+    partitioned,
+    ...(options.domain === undefined ? null : { domain: options.domain }),
+    ...(options.priority === undefined ? null : { priority: options.priority }),
+  };
+}

@@ -1,0 +1,61 @@
+// The session that a request writes to, as the lanes of the commit know it.
+import type { Target } from '../commit/lanes.js';
+import type { SessionId, SessionKey, SessionRecord } from '../core/contract.js';
+import { SessionError } from '../core/errors.js';
+import { expiryAt } from '../core/expiry.js';
+import { newVersion } from '../core/record.js';
+import type { RecordStore } from '../stores/store.js';
+import type { Config } from './options.js';
+
+/** Ids that are tried for one new session: two collisions of 256 random bits mean a broken `generateId`. */
+const MAX_IDS = 3;
+
+/** How a session that is not stored yet begins. */
+export interface Beginning {
+  newId(): SessionId;
+  record(key: SessionKey): SessionRecord;
+}
+
+export class Session implements Target {
+  id: SessionId;
+  key: SessionKey;
+  record: SessionRecord | null;
+  readonly #store: RecordStore;
+  readonly #beginning: Beginning | undefined;
+  #ids = 1;
+
+  constructor(store: RecordStore, id: SessionId, record: SessionRecord | null, beginning?: Beginning) {
+    this.#store = store;
+    this.#beginning = beginning;
+    this.id = id;
+    this.key = store.keyOf(id);
+    this.record = record;
+  }
+
+  first(): SessionRecord {
+    return this.#begin().record(this.key);
+  }
+
+  renew(): void {
+    if (++this.#ids > MAX_IDS)
+      throw new SessionError('ERR_SESSION_ID', 'generateId keeps returning ids that are in use; it must return unique ones.');
+    this.id = this.#begin().newId();
+    this.key = this.#store.keyOf(this.id);
+  }
+
+  #begin(): Beginning {
+    if (this.#beginning === undefined)
+      throw new SessionError('ERR_SESSION_ENDED', 'The session has ended; it is not begun again under its id.');
+    return this.#beginning;
+  }
+}
+
+/** @param inherited The absolute deadline of the session that this one follows: regenerating does not move it. */
+export function firstRecord(config: Config, key: SessionKey, inherited: number | null | undefined): SessionRecord {
+  const { absoluteTimeout, maxAge: idleMs } = config;
+  const createdAt = config.clock.now();
+  const own = absoluteTimeout === null ? null : createdAt + absoluteTimeout;
+  const deadlineAt = inherited === undefined ? own : inherited;
+  const expiresAt = expiryAt(createdAt, idleMs, deadlineAt);
+  return { v: 1, key, data: '{}', version: newVersion(), createdAt, deadlineAt, idleMs, expiresAt };
+}

@@ -1,0 +1,34 @@
+// The public face. `import SessionManager, { MemoryStore } from 'session-store-js'`; for `require` see index.cts.
+export { SessionManager, SessionManager as default } from './session-manager.js';
+export type { SessionPage, SessionSummary } from './session-manager.js';
+export * from './session-data.js';
+export type { CookieOptions, Logger, SessionManagerOptions } from './http/options.js';
+export type { SessionEvents } from './http/engine.js';
+export type { Middleware } from './http/middleware.js';
+export type { RegenerateOptions } from './http/request-session.js';
+export type { SessionCookieView, SessionMethods } from './http/session-object.js';
+export { MemoryStore, type MemoryStoreOptions } from './stores/memory-store.js';
+export { RecordStore, Store, type RecordStoreOptions, type ScanOptions } from './stores/store.js';
+export type { CookieData, StoredSession } from './stores/session.js';
+export { closedRecord, newVersion } from './core/record.js';
+export { isBroken } from './core/contract.js';
+export type {
+  BrokenRecord,
+  CallOptions,
+  Capability,
+  Closed,
+  FindOptions,
+  OptionalPrimitives,
+  Page,
+  PageOptions,
+  RequiredPrimitives,
+  SessionHandle,
+  SessionId,
+  SessionKey,
+  SessionRecord,
+  StoreContract,
+} from './core/contract.js';
+export { systemClock, type Clock } from './core/clock.js';
+export { SessionError, hasCode, type SessionErrorCode } from './core/errors.js';
+export type { DataLimits } from './core/json.js';
+export type { Callback } from './core/callback.js';

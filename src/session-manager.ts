@@ -1,0 +1,236 @@
+// The facade. It delegates: what a request does with its session is in `http/`, how it is stored in `commit/`.
+import { EventEmitter } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+import { isBroken, type SessionRecord } from './core/contract.js';
+import { SessionError } from './core/errors.js';
+import { decodeData } from './core/json.js';
+import { Engine, type SessionEvents } from './http/engine.js';
+import { createMiddleware, requestSession, type Middleware } from './http/middleware.js';
+import { resolveOptions, type SessionManagerOptions } from './http/options.js';
+import type { RegenerateOptions, RequestSession } from './http/request-session.js';
+import type { Next } from './http/response-gate.js';
+import type { SessionMethods } from './http/session-object.js';
+import type { SessionData } from './session-data.js';
+import type { RecordStore } from './stores/store.js';
+
+/** A session as a list shows it: by its handle, never by its id. */
+export interface SessionSummary<AppSession extends object = SessionData> {
+  /** `sha256:` and 64 hex digits. */
+  readonly handle: string;
+  readonly data: AppSession;
+  /** Epoch ms. */
+  readonly createdAt: number;
+  /** Epoch ms; `null`: when the store thinks fit. */
+  readonly expiresAt: number | null;
+}
+
+/** One page of sessions and where to go on; `cursor` is `null` on the last one. */
+export interface SessionPage<AppSession extends object = SessionData> {
+  readonly sessions: SessionSummary<AppSession>[];
+  readonly cursor: string | null;
+}
+
+type KeyOf<AppSession> = keyof AppSession & string;
+
+const PAGE_LIMIT = 100;
+const MAX_PAGE_LIMIT = 1_000;
+
+/**
+ * Sessions for Express. Mount `middleware()`, then read and write with `get`, `set` and `update`, or on `req.session`.
+ *
+ * @example
+ * const sessions = new SessionManager({ secret: process.env.SESSION_SECRET });
+ * app.use(sessions.middleware());
+ * app.get('/', async (req, res) => {
+ *   const visits = await sessions.update(req, 'visits', (n = 0) => n + 1);
+ *   res.send(`Visit ${visits}`);
+ * });
+ */
+export class SessionManager<AppSession extends object = SessionData> extends EventEmitter<SessionEvents> {
+  /** The store, for what only it can do. */
+  readonly store: RecordStore;
+  readonly #engine: Engine;
+  readonly #middleware: Middleware;
+
+  /** @throws {SessionError} ERR_SESSION_OPTIONS naming every wrong field */
+  constructor(options: SessionManagerOptions<AppSession>) {
+    const config = resolveOptions(options);
+    super();
+    this.#engine = new Engine(config, this);
+    this.#middleware = createMiddleware(this.#engine);
+    this.store = this.#engine.store;
+  }
+
+  /** The middleware for `app.use()`. It asks the store for nothing until a request uses its session. */
+  middleware(): Middleware {
+    return this.#middleware;
+  }
+
+  /** The value of a key; undefined if there is none. What the handler does to an object it returns is a change. */
+  async get<Key extends KeyOf<AppSession>>(req: IncomingMessage, key: Key): Promise<AppSession[Key] | undefined> {
+    const data = await this.#data(req);
+    return Object.hasOwn(data, key) ? (data[key] as AppSession[Key]) : undefined;
+  }
+
+  async has(req: IncomingMessage, key: KeyOf<AppSession>): Promise<boolean> {
+    return Object.hasOwn(await this.#data(req), key);
+  }
+
+  /** All keys and values, as an object of their own. */
+  async all(req: IncomingMessage): Promise<Partial<AppSession>> {
+    return { ...(await this.#data(req)) } as Partial<AppSession>;
+  }
+
+  /**
+   * Sets a key, or several. When it resolves, they are stored. Calls made in one tick share one write.
+   * @throws {SessionError} ERR_SESSION_KEY, _VALUE, _TOO_LARGE, _TOO_DEEP, _TOO_MANY_KEYS: nothing is stored and the
+   * old value is back. ERR_SESSION_ENDED: another request ended the session. ERR_SESSION_HEADERS_SENT: a session
+   * cannot begin after the response. ERR_SESSION_STORE, _STORE_TIMEOUT, _CONFLICT: the store failed.
+   */
+  set<Key extends KeyOf<AppSession>>(req: IncomingMessage, key: Key, value: AppSession[Key]): Promise<void>;
+  set(req: IncomingMessage, values: Partial<AppSession>): Promise<void>;
+  async set(req: IncomingMessage, first: string | object, value?: unknown): Promise<void> {
+    const values = typeof first === 'object' ? { ...first } : { [first]: value };
+    await this.#session(req).set(values);
+  }
+
+  /**
+   * Sets a key to what `fn` makes of its value and resolves to it, atomically: however many requests and processes
+   * count, none is lost. `fn` is synchronous and may run several times.
+   * @throws {SessionError} as `set`, and ERR_SESSION_UPDATE_ASYNC if `fn` returns a promise; what `fn` throws
+   */
+  async update<Key extends KeyOf<AppSession>>(
+    req: IncomingMessage,
+    key: Key,
+    fn: (value: AppSession[Key] | undefined) => AppSession[Key],
+  ): Promise<AppSession[Key]> {
+    const result = await this.#session(req).update(key, fn as (value: unknown) => unknown);
+    return result as AppSession[Key];
+  }
+
+  /** Removes a key. False if there was none; then nothing is created. */
+  async delete(req: IncomingMessage, key: KeyOf<AppSession>): Promise<boolean> {
+    return this.#session(req).delete(key);
+  }
+
+  /** Moves the session's expiry now. False if there is no session. */
+  async touch(req: IncomingMessage): Promise<boolean> {
+    return this.#session(req).touch();
+  }
+
+  /** Ends the session for good and clears its cookie. False if there is no session. */
+  async destroy(req: IncomingMessage): Promise<boolean> {
+    return this.#session(req).destroy();
+  }
+
+  /** Gives the session another id, at a change of privilege. The old id is dead when it resolves. */
+  async regenerate(req: IncomingMessage, options: RegenerateOptions = {}): Promise<void> {
+    return this.#session(req).regenerate(options);
+  }
+
+  /** Reads the session, so that `req.session` can be used on stores that are asked with a promise. */
+  async load(req: IncomingMessage): Promise<void> {
+    return this.#session(req).load();
+  }
+
+  /** `req.session`, typed. @throws {SessionError} ERR_SESSION_NOT_LOADED before `load` where the store needs it */
+  session(req: IncomingMessage): Partial<AppSession> & SessionMethods {
+    return this.#session(req).object as Partial<AppSession> & SessionMethods;
+  }
+
+  /** Every session: an array, built a page at a time. For many, `scan()` holds one page only. */
+  async getAllSessions(): Promise<SessionSummary<AppSession>[]> {
+    const sessions: SessionSummary<AppSession>[] = [];
+    for await (const session of this.scan()) sessions.push(session);
+    return sessions;
+  }
+
+  /** @throws {SessionError} ERR_SESSION_CURSOR, ERR_SESSION_UNSUPPORTED */
+  async getPage(options: { limit?: number; cursor?: string | null } = {}): Promise<SessionPage<AppSession>> {
+    const { limit = PAGE_LIMIT, cursor } = options;
+    if (!Number.isSafeInteger(limit) || limit < 1 || limit > MAX_PAGE_LIMIT)
+      throw new SessionError('ERR_SESSION_OPTIONS', `"limit" must be a whole number from 1 to ${String(MAX_PAGE_LIMIT)}.`);
+    const request = { limit, ...(cursor == null ? null : { cursor }) };
+    const page = await this.store.capable('page').page(request);
+    return { sessions: page.records.flatMap((entry) => (isBroken(entry) ? [] : [this.#summary(entry)])), cursor: page.cursor };
+  }
+
+  /** Every session, one after the other; the event loop turns between pages. */
+  async *scan(): AsyncGenerator<SessionSummary<AppSession>, void> {
+    let cursor: string | null = null;
+    do {
+      const page: SessionPage<AppSession> = await this.getPage({ cursor });
+      yield* page.sessions;
+      ({ cursor } = page);
+      await nextTurn();
+    } while (cursor !== null);
+  }
+
+  /** How many sessions are stored. */
+  count(): Promise<number> {
+    return this.store.length();
+  }
+
+  /** Ends every session. Requests that are under way find theirs ended. */
+  async clearAllSessions(): Promise<void> {
+    for await (const { key } of this.store.scan({ withData: false })) {
+      if (await this.store.remove(key))
+        this.#engine.emit('destroyed', () => ({ handle: this.store.handleOf(key), reason: 'clear' }));
+    }
+  }
+
+  /** Starts the store's sweeping of expired sessions. Idempotent, as are its siblings. */
+  startCleanup(): void {
+    this.store.startCleanup();
+  }
+
+  stopCleanup(): void {
+    this.store.stopCleanup();
+  }
+
+  /** Starts the store's periodic rebuilding of its indexes. */
+  startIndexRebuild(): void {
+    this.store.startIndexRebuild();
+  }
+
+  stopIndexRebuild(): void {
+    this.store.stopIndexRebuild();
+  }
+
+  /** An async handler for Express 4, which does not catch rejections: they go to `next`. */
+  handler<Req, Res>(fn: (req: Req, res: Res, next: Next) => unknown): (req: Req, res: Res, next: Next) => void {
+    return (req, res, next) => {
+      // Async, so that a throw before the first await is a rejection too.
+      (async () => fn(req, res, next))().catch(next);
+    };
+  }
+
+  /**
+   * Waits for what is being stored and stops the timers. Close the HTTP server first: a request that comes later is
+   * answered with ERR_SESSION_CLOSED (503). A store that was handed in stays open. Idempotent.
+   */
+  async close(): Promise<void> {
+    await this.#engine.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #session(req: IncomingMessage): RequestSession {
+    return requestSession(req, this.#engine);
+  }
+
+  async #data(req: IncomingMessage): Promise<Record<string, unknown>> {
+    const session = this.#session(req);
+    await session.load();
+    return session.data;
+  }
+
+  #summary(record: SessionRecord): SessionSummary<AppSession> {
+    const { key, data, createdAt, expiresAt } = record;
+    return { handle: this.store.handleOf(key), data: decodeData(data) as AppSession, createdAt, expiresAt };
+  }
+}

@@ -1,0 +1,327 @@
+// Sessions in this process's memory, for one process that may forget them when it ends. Every answer is immediate.
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+import type {
+  Capability,
+  Closed,
+  Page,
+  PageOptions,
+  SessionHandle,
+  SessionKey,
+  SessionRecord,
+} from '../core/contract.js';
+import { MAX_TIMER_MS } from '../core/clock.js';
+import { SessionError } from '../core/errors.js';
+import { checkOptions, type Fields } from '../core/options.js';
+import { ExpiryIndex, type Bucket, type Indexed } from './expiry-index.js';
+import { Periodic, type Step } from './periodic.js';
+import { RecordStore, type RecordStoreOptions } from './store.js';
+
+export interface MemoryStoreOptions extends RecordStoreOptions {
+  /** Life of a session that brings no expiry of its own, ms. Default one day. */
+  maxAge?: number;
+  /** Between two sweeps of expired sessions, ms. Above 0 it starts by itself. Default one minute. */
+  cleanupInterval?: number;
+  /** Between two rebuilds of the indexes, ms. Above 0 it starts by itself. Default 0. */
+  indexInterval?: number;
+  /**
+   * The most sessions to hold. One more evicts the session that would expire first, those without an owner before
+   * all others. Default: no limit.
+   */
+  maxSessions?: number;
+}
+
+const DAY_MS = 86_400_000;
+const DEFAULT_INTERVAL_MS = 60_000;
+/** Sessions that one slice of work looks at: about a millisecond. */
+const SLICE = 500;
+
+const schema = ({ z, field }: Fields) => {
+  const interval = field(z.number().nonnegative().or(z.literal(Infinity)), 'a number of milliseconds, 0 for none');
+  return z.strictObject({
+    maxAge: field(z.number().positive(), 'a number of milliseconds above 0'),
+    cleanupInterval: interval,
+    indexInterval: interval,
+    maxSessions: field(z.int().positive(), 'a whole number above 0'),
+    idAtRest: field(z.enum(['sha256', 'plain']), "'sha256' or 'plain'"),
+    clock: field(z.looseObject({ now: z.any(), after: z.any() }), 'a clock with now() and after(ms, callback)'),
+  });
+};
+
+/** A stored session and its place in the indexes: one object, because there may be millions. */
+class Entry implements Indexed {
+  bucket: Bucket | null = null;
+  previous: Indexed | null = null;
+  next: Indexed | null = null;
+  key: SessionKey;
+  data: string;
+  version: string;
+  createdAt: number;
+  deadlineAt: number | null;
+  idleMs: number | null;
+  /** False: the record says null and `dueAt` is the store's word. */
+  ownExpiry: boolean;
+  owner: string | undefined;
+  meta: Readonly<Record<string, unknown>> | undefined;
+  closed: Closed | undefined;
+
+  constructor(
+    record: SessionRecord,
+    public dueAt: number,
+    public slot: number,
+  ) {
+    this.key = record.key;
+    this.data = record.data;
+    this.version = record.version;
+    this.createdAt = record.createdAt;
+    this.deadlineAt = record.deadlineAt;
+    this.idleMs = record.idleMs;
+    this.ownExpiry = record.expiresAt !== null;
+    this.owner = record.owner;
+    this.meta = record.meta;
+    this.closed = record.closed;
+  }
+
+  toRecord(withData: boolean): SessionRecord {
+    return {
+      v: 1,
+      key: this.key,
+      data: withData ? this.data : '{}',
+      version: this.version,
+      createdAt: this.createdAt,
+      deadlineAt: this.deadlineAt,
+      idleMs: this.idleMs,
+      expiresAt: this.ownExpiry ? this.dueAt : null,
+      ...(this.owner === undefined ? null : { owner: this.owner }),
+      ...(this.meta === undefined ? null : { meta: { ...this.meta } }),
+      ...(this.closed === undefined ? null : { closed: this.closed }),
+    };
+  }
+}
+
+/**
+ * The store of `storeType: 'memory'`. Reads, writes and touches are O(1); a sweep costs what has expired and a page
+ * what it holds, both in slices of about a millisecond.
+ *
+ * @example
+ * const store = new MemoryStore({ cleanupInterval: 300_000, maxSessions: 1_000_000 });
+ */
+export class MemoryStore extends RecordStore {
+  override readonly capabilities: ReadonlySet<Capability> = this.declares('page', 'removeExpired', 'count', 'findSync', 'close');
+  protected override readonly cleanupIntervalMs: number;
+  readonly #maxAge: number;
+  readonly #maxSessions: number;
+  readonly #entries = new Map<SessionKey, Entry>();
+  /** Places of the listing order. A freed place is used again, so that a page goes on where the last one ended. */
+  readonly #slots: (Entry | undefined)[] = [];
+  readonly #freeSlots: number[] = [];
+  readonly #owners = new Map<string, Set<Entry>>();
+  /** Apart, so that eviction finds the sessions without an owner first. Closed records are among these. */
+  readonly #anonymous = new ExpiryIndex<Entry>();
+  readonly #owned = new ExpiryIndex<Entry>();
+  readonly #rebuild: Periodic;
+  #closedCount = 0;
+
+  /** @throws {SessionError} ERR_SESSION_OPTIONS */
+  constructor(options: MemoryStoreOptions = {}) {
+    checkOptions('MemoryStore', schema, options);
+    super(options);
+    this.#maxAge = options.maxAge ?? DAY_MS;
+    this.#maxSessions = options.maxSessions ?? Infinity;
+    const { cleanupInterval = DEFAULT_INTERVAL_MS, indexInterval = 0 } = options;
+    this.cleanupIntervalMs = Math.min(cleanupInterval || DEFAULT_INTERVAL_MS, MAX_TIMER_MS);
+    this.#rebuild = new Periodic(
+      this.clock,
+      Math.min(indexInterval || DEFAULT_INTERVAL_MS, MAX_TIMER_MS),
+      () => this.#rebuildInSlices(),
+      (error) => {
+        this.report(error);
+      },
+    );
+    if (cleanupInterval > 0) this.startCleanup();
+    if (indexInterval > 0) this.startIndexRebuild();
+  }
+
+  findSync(key: SessionKey): SessionRecord | null {
+    return this.#living(key)?.toRecord(true) ?? null;
+  }
+
+  override find(key: SessionKey): Promise<SessionRecord | null> {
+    return Promise.resolve(this.findSync(key));
+  }
+
+  override insert(record: SessionRecord): Promise<boolean> {
+    if (this.#living(record.key) !== undefined) return Promise.resolve(false);
+    if (this.#entries.size >= this.#maxSessions) this.#evictOne();
+    const slot = this.#freeSlots.pop() ?? this.#slots.length;
+    const entry = new Entry(record, this.#dueAt(record.expiresAt, record.deadlineAt), slot);
+    this.#slots[slot] = entry;
+    this.#entries.set(entry.key, entry);
+    this.#index(entry);
+    return Promise.resolve(true);
+  }
+
+  override replace(record: SessionRecord, expectedVersion: string): Promise<boolean> {
+    const entry = this.#living(record.key);
+    if (entry === undefined || entry.closed !== undefined || entry.version !== expectedVersion)
+      return Promise.resolve(false);
+    this.#unindex(entry);
+    const { slot } = entry;
+    const next = new Entry(record, this.#dueAt(record.expiresAt, record.deadlineAt), slot);
+    this.#slots[slot] = next;
+    this.#entries.set(next.key, next);
+    this.#index(next);
+    return Promise.resolve(true);
+  }
+
+  override extend(key: SessionKey, expiresAt: number | null): Promise<boolean> {
+    const entry = this.#living(key);
+    if (entry === undefined || entry.closed !== undefined) return Promise.resolve(false);
+    const dueAt = this.#dueAt(expiresAt, entry.deadlineAt);
+    if (dueAt > entry.dueAt) {
+      entry.ownExpiry = expiresAt !== null;
+      this.#indexOf(entry).move(entry, dueAt, this.clock.now());
+    }
+    return Promise.resolve(true);
+  }
+
+  override remove(key: SessionKey): Promise<boolean> {
+    const entry = this.#living(key);
+    if (entry !== undefined) this.#delete(entry);
+    return Promise.resolve(entry !== undefined);
+  }
+
+  /** O(1). Sessions that have expired and await the sweep are counted. */
+  count(): Promise<number> {
+    return Promise.resolve(this.#entries.size - this.#closedCount);
+  }
+
+  /** @throws {SessionError} ERR_SESSION_CURSOR */
+  page({ owner, cursor, limit, withData = true }: PageOptions): Promise<Page> {
+    const from = cursor === undefined ? 0 : Number(cursor);
+    if (!Number.isSafeInteger(from) || from < 0)
+      return Promise.reject(new SessionError('ERR_SESSION_CURSOR', 'The cursor is not one that a page returned.'));
+    const now = this.clock.now();
+    const records: SessionRecord[] = [];
+    const list = (entry: Entry | undefined): void => {
+      if (entry !== undefined && entry.closed === undefined && entry.dueAt > now)
+        records.push(entry.toRecord(withData));
+    };
+    if (owner !== undefined) {
+      const rest = [...(this.#owners.get(owner) ?? [])].filter(({ slot }) => slot >= from);
+      rest.sort((a, b) => a.slot - b.slot);
+      rest.slice(0, limit).forEach(list);
+      return Promise.resolve({ records, cursor: rest.length > limit ? String(rest[limit]?.slot) : null });
+    }
+    // Bounded by places, not by sessions: after a mass expiry most places are empty.
+    const end = Math.min(from + Math.max(limit, SLICE), this.#slots.length);
+    let slot = from;
+    for (; slot < end && records.length < limit; slot++) list(this.#slots[slot]);
+    return Promise.resolve({ records, cursor: slot < this.#slots.length ? String(slot) : null });
+  }
+
+  async removeExpired(limit: number): Promise<number> {
+    let removed = 0;
+    for (const index of [this.#anonymous, this.#owned]) {
+      for (let more = true; more && removed < limit; ) {
+        const now = this.clock.now();
+        const slice = index.takeDue(now, Math.min(SLICE, limit - removed));
+        for (const entry of slice.due) this.#expire(entry);
+        removed += slice.due.length;
+        ({ more } = slice);
+        if (more) await nextTurn();
+      }
+    }
+    return removed;
+  }
+
+  /** Starts the periodic rebuilding of the expiration and owner indexes from the sessions themselves. Idempotent. */
+  override startIndexRebuild(): void {
+    this.#rebuild.start();
+  }
+
+  override stopIndexRebuild(): void {
+    this.#rebuild.stop();
+  }
+
+  /** Stops the timers. The sessions stay readable: there is nothing else to let go of. */
+  close(): Promise<void> {
+    this.stopCleanup();
+    this.stopIndexRebuild();
+    return Promise.resolve();
+  }
+
+  /** The entry of a key unless its time is over, in which case it goes. */
+  #living(key: SessionKey): Entry | undefined {
+    const entry = this.#entries.get(key);
+    if (entry === undefined || entry.dueAt > this.clock.now()) return entry;
+    this.#expire(entry);
+    return undefined;
+  }
+
+  #dueAt(expiresAt: number | null, deadlineAt: number | null): number {
+    return Math.min(expiresAt ?? this.clock.now() + this.#maxAge, deadlineAt ?? Infinity);
+  }
+
+  #expire(entry: Entry): void {
+    this.#delete(entry);
+    if (entry.closed === undefined) this.#tell('expired', entry);
+  }
+
+  #evictOne(): void {
+    const victim = this.#anonymous.soonest() ?? this.#owned.soonest();
+    if (victim === null) return;
+    this.#delete(victim);
+    if (victim.closed === undefined) this.#tell('evicted', victim);
+  }
+
+  #tell(event: 'expired' | 'evicted', entry: Entry): void {
+    if (this.listenerCount(event) === 0) return;
+    const handle: SessionHandle = this.handleOf(entry.key);
+    this.emit(event, handle);
+  }
+
+  #delete(entry: Entry): void {
+    this.#entries.delete(entry.key);
+    this.#slots[entry.slot] = undefined;
+    this.#freeSlots.push(entry.slot);
+    this.#unindex(entry);
+  }
+
+  #indexOf(entry: Entry): ExpiryIndex<Entry> {
+    return entry.owner === undefined ? this.#anonymous : this.#owned;
+  }
+
+  #index(entry: Entry): void {
+    this.#indexOf(entry).add(entry, this.clock.now());
+    if (entry.closed !== undefined) this.#closedCount++;
+    if (entry.owner === undefined) return;
+    const owned = this.#owners.get(entry.owner);
+    if (owned === undefined) this.#owners.set(entry.owner, new Set([entry]));
+    else owned.add(entry);
+  }
+
+  #unindex(entry: Entry): void {
+    this.#indexOf(entry).remove(entry);
+    if (entry.closed !== undefined) this.#closedCount--;
+    if (entry.owner === undefined) return;
+    const owned = this.#owners.get(entry.owner);
+    owned?.delete(entry);
+    if (owned?.size === 0) this.#owners.delete(entry.owner);
+  }
+
+  /** Files every session anew, a slice at a time; sessions that come meanwhile file themselves. */
+  #rebuildInSlices(): Step {
+    let slot = 0;
+    return () => {
+      const end = Math.min(slot + SLICE, this.#slots.length);
+      for (; slot < end; slot++) {
+        const entry = this.#slots[slot];
+        if (entry === undefined) continue;
+        this.#unindex(entry);
+        this.#index(entry);
+      }
+      return slot < this.#slots.length;
+    };
+  }
+}

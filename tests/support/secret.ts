@@ -1,0 +1,2 @@
+/** Long enough for production. */
+export const SECRET = 'a secret for tests, longer than thirty-two bytes';
