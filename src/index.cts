@@ -36,7 +36,8 @@ namespace SessionManager {
   export type SessionHandle = api.SessionHandle;
   export type SessionId = api.SessionId;
   export type SessionKey = api.SessionKey;
-  export type SessionManagerOptions<AppSession extends object = SessionData> = api.SessionManagerOptions<AppSession>;
+  export type SessionManagerOptions<AppSession extends object = SessionData> =
+    api.SessionManagerOptions<AppSession>;
   export type SessionMethods = api.SessionMethods;
   export type SessionPage<AppSession extends object = SessionData> = api.SessionPage<AppSession>;
   export type SessionRecord = api.SessionRecord;

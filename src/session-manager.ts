@@ -69,7 +69,10 @@ export class SessionManager<AppSession extends object = SessionData> extends Eve
   }
 
   /** The value of a key; undefined if there is none. What the handler does to an object it returns is a change. */
-  async get<Key extends KeyOf<AppSession>>(req: IncomingMessage, key: Key): Promise<AppSession[Key] | undefined> {
+  async get<Key extends KeyOf<AppSession>>(
+    req: IncomingMessage,
+    key: Key,
+  ): Promise<AppSession[Key] | undefined> {
     const data = await this.#data(req);
     return Object.hasOwn(data, key) ? (data[key] as AppSession[Key]) : undefined;
   }
@@ -151,10 +154,16 @@ export class SessionManager<AppSession extends object = SessionData> extends Eve
   async getPage(options: { limit?: number; cursor?: string | null } = {}): Promise<SessionPage<AppSession>> {
     const { limit = PAGE_LIMIT, cursor } = options;
     if (!Number.isSafeInteger(limit) || limit < 1 || limit > MAX_PAGE_LIMIT)
-      throw new SessionError('ERR_SESSION_OPTIONS', `"limit" must be a whole number from 1 to ${String(MAX_PAGE_LIMIT)}.`);
+      throw new SessionError(
+        'ERR_SESSION_OPTIONS',
+        `"limit" must be a whole number from 1 to ${String(MAX_PAGE_LIMIT)}.`,
+      );
     const request = { limit, ...(cursor == null ? null : { cursor }) };
     const page = await this.store.capable('page').page(request);
-    return { sessions: page.records.flatMap((entry) => (isBroken(entry) ? [] : [this.#summary(entry)])), cursor: page.cursor };
+    return {
+      sessions: page.records.flatMap((entry) => (isBroken(entry) ? [] : [this.#summary(entry)])),
+      cursor: page.cursor,
+    };
   }
 
   /** Every session, one after the other; the event loop turns between pages. */
@@ -200,7 +209,9 @@ export class SessionManager<AppSession extends object = SessionData> extends Eve
   }
 
   /** An async handler for Express 4, which does not catch rejections: they go to `next`. */
-  handler<Req, Res>(fn: (req: Req, res: Res, next: Next) => unknown): (req: Req, res: Res, next: Next) => void {
+  handler<Req, Res>(
+    fn: (req: Req, res: Res, next: Next) => unknown,
+  ): (req: Req, res: Res, next: Next) => void {
     return (req, res, next) => {
       // Async, so that a throw before the first await is a rejection too.
       (async () => fn(req, res, next))().catch(next);

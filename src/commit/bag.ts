@@ -1,5 +1,5 @@
 // The live data of one request's session, with the texts that tell what of it is not stored yet.
-import { encodeData, type DataLimits } from '../core/json.js';
+import { decodeData, encodeData, type DataLimits } from '../core/json.js';
 import { rebase } from '../core/merge.js';
 
 export class Bag {
@@ -33,6 +33,11 @@ export class Bag {
       // `encode` says what is wrong with it.
     }
     return this.encode();
+  }
+
+  /** What the store holds of a key, as far as this request knows: a copy. */
+  stored(key: string): unknown {
+    return decodeData(this.#base)[key];
   }
 
   /** Marks a text as handed to a commit, and returns the one before: the two hold between them what changed. */

@@ -12,16 +12,16 @@
 // Ending a session goes through the same lane, so every write behind it finds the session ended:
 //
 //   slow: reads v0 · logout: replace(closed, expecting v0) · slow: replace(v1, expecting v0) -> false -> ended
-import { setTimeout as wait } from 'node:timers/promises';
-
 import type { Clock } from '../core/clock.js';
 import type { SessionKey, SessionRecord } from '../core/contract.js';
 import { Draft } from '../core/draft.js';
-import { hasCode, SessionError } from '../core/errors.js';
 import { expiryAt, isTouchDue } from '../core/expiry.js';
 import type { DataLimits } from '../core/json.js';
-import { closedRecord, newVersion } from '../core/record.js';
+import { newVersion } from '../core/record.js';
 import type { RecordStore } from '../stores/store.js';
+import { MAX_ATTEMPTS, pause, sessionEnded, tooManyAttempts } from './attempts.js';
+import { close, moveTo } from './endings.js';
+import { put } from './put.js';
 import { StoreCalls } from './store-calls.js';
 
 /** A session that a request writes to. Shared by that request's jobs, and kept up to date by the lane. */
@@ -90,10 +90,6 @@ interface Lane {
   done: Promise<void>;
 }
 
-/** Attempts against writers of other processes. Every loss is another writer's success. */
-const MAX_ATTEMPTS = 100;
-const MAX_JITTER_MS = 32;
-
 export class Lanes {
   readonly #options: LaneOptions;
   readonly #events: LaneEvents;
@@ -116,7 +112,8 @@ export class Lanes {
 
   /** Ends a session for good. False if it had ended already. */
   end(key: SessionKey, record: SessionRecord | null): Promise<boolean> {
-    return this.#exclusive(key, (lane) => this.#close(key, lane.latest ?? record));
+    const { clock } = this.#options;
+    return this.#exclusive(key, (latest) => close(this.#calls(), clock, key, latest ?? record));
   }
 
   /**
@@ -124,7 +121,13 @@ export class Lanes {
    * @throws {SessionError} ERR_SESSION_ENDED if it ended meanwhile; then the successor is gone too
    */
   move(from: Target, successor: Target): Promise<SessionRecord> {
-    return this.#exclusive(from.key, (lane) => this.#moveTo(from, lane.latest ?? from.record, successor));
+    const { clock } = this.#options;
+    return this.#exclusive(from.key, async (latest) => {
+      const calls = this.#calls();
+      successor.record = await moveTo(calls, clock, from.key, latest ?? from.record, successor);
+      this.#events.created(successor.record);
+      return successor.record;
+    });
   }
 
   /** Resolves when nothing is being written. */
@@ -132,14 +135,15 @@ export class Lanes {
     while (this.#lanes.size > 0) await Promise.all([...this.#lanes.values()].map(({ done }) => done));
   }
 
-  #exclusive<T>(key: SessionKey, work: (lane: Lane) => Promise<T>): Promise<T> {
+  /** Runs work between the writes of a session. */
+  #exclusive<T>(key: SessionKey, work: (latest: SessionRecord | null) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#enqueue(key, {
-        run: (lane) =>
-          work(lane).then(resolve, reject).finally(() => {
-            lane.latest = null;
-          }),
-      });
+      const run = async (lane: Lane): Promise<void> => {
+        const { latest } = lane;
+        lane.latest = null;
+        await work(latest).then(resolve, reject);
+      };
+      this.#enqueue(key, { run });
     });
   }
 
@@ -178,11 +182,11 @@ export class Lanes {
     const calls = this.#calls();
     let current = lane.latest ?? batch[batch.length - 1]?.target.record ?? null;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      await this.#pause(attempt);
+      await pause(attempt);
       const { draft, landing } = this.#fold(current, batch);
       if (landing.length === 0) return;
       const record = this.#next(current ?? target.first(), current !== null, draft.text, landing);
-      const found = await this.#put(calls, record, current);
+      const found = await put(calls, record, current);
       if (found === 'landed') {
         lane.latest = record;
         const moved = current === null || record.expiresAt !== current.expiresAt;
@@ -200,14 +204,11 @@ export class Lanes {
         lane.keys.push(target.key);
         this.#lanes.set(target.key, lane);
       } else {
-        if (found === null || found.closed !== undefined) throw ended();
+        if (found === null || found.closed !== undefined) throw sessionEnded();
         current = found;
       }
     }
-    throw new SessionError(
-      'ERR_SESSION_CONFLICT',
-      `Other processes changed the session ${String(MAX_ATTEMPTS)} times in a row while it was saved; try again.`,
-    );
+    throw tooManyAttempts();
   }
 
   /** Puts the changes on top of each other. One that throws or breaks a limit is rejected alone. */
@@ -243,112 +244,8 @@ export class Lanes {
     return { ...record, data, idleMs, expiresAt, version: newVersion() };
   }
 
-  /**
-   * Writes a record. A `false` or a fault is looked into: a driver that repeats a call, or a connection that breaks
-   * after the store has the write, reports a failure for what has landed.
-   */
-  async #put(
-    calls: StoreCalls,
-    record: SessionRecord,
-    before: SessionRecord | null,
-  ): Promise<'landed' | SessionRecord | null> {
-    let fault: unknown;
-    try {
-      if (await (before === null ? calls.insert(record) : calls.replace(record, before.version))) return 'landed';
-    } catch (error) {
-      if (hasCode(error, 'ERR_SESSION_STORE_CONTRACT')) throw error;
-      fault = error;
-    }
-    const found = await calls.find(record.key, true).catch((error: unknown) => {
-      fault ??= error;
-      return null;
-    });
-    if (found?.version === record.version) return 'landed';
-    if (fault === undefined) return found;
-    if (before === null) calls.undoLateInsert(record.key);
-    throw fault;
-  }
-
-  async #close(key: SessionKey, record: SessionRecord | null): Promise<boolean> {
-    const calls = this.#calls();
-    let current = record ?? (await calls.find(key, true));
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      if (current === null || current.closed !== undefined) return false;
-      await this.#pause(attempt);
-      const found = await this.#put(calls, closedRecord(current, this.#options.clock.now()), current);
-      if (found === 'landed') return true;
-      current = found;
-    }
-    // Whatever goes on writing to it: what is gone cannot be replaced.
-    return calls.remove(key);
-  }
-
-  async #moveTo(from: Target, record: SessionRecord | null, successor: Target): Promise<SessionRecord> {
-    const calls = this.#calls();
-    let old = record ?? (await calls.find(from.key, true));
-    let moved: SessionRecord | null = null;
-    try {
-      for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-        if (old === null || old.closed !== undefined) throw ended();
-        await this.#pause(attempt);
-        moved = await this.#store(calls, successor, moved, old);
-        const found = await this.#put(calls, closedRecord(old, this.#options.clock.now(), moved.key), old);
-        if (found === 'landed') {
-          successor.record = moved;
-          this.#events.created(moved);
-          return moved;
-        }
-        old = found;
-      }
-      throw new SessionError('ERR_SESSION_CONFLICT', 'The session kept changing while it was renewed; try again.');
-    } catch (error) {
-      // The old id is alive or another renewal won: a second living id must not stay.
-      if (moved !== null) await calls.remove(moved.key).catch(() => undefined);
-      throw error;
-    }
-  }
-
-  /** Inserts the successor of `old`, or brings the one that is there up to date. */
-  async #store(
-    calls: StoreCalls,
-    successor: Target,
-    moved: SessionRecord | null,
-    old: SessionRecord,
-  ): Promise<SessionRecord> {
-    for (;;) {
-      const base = moved ?? successor.first();
-      const { createdAt, deadlineAt, owner, meta } = old;
-      const record: SessionRecord = {
-        ...base,
-        data: old.data,
-        version: newVersion(),
-        createdAt,
-        deadlineAt,
-        idleMs: old.idleMs,
-        expiresAt: expiryAt(this.#options.clock.now(), old.idleMs, deadlineAt),
-        ...(owner === undefined ? null : { owner }),
-        ...(meta === undefined ? null : { meta }),
-      };
-      if ((await this.#put(calls, record, moved)) === 'landed') return record;
-      if (moved !== null) throw ended();
-      successor.renew();
-    }
-  }
-
   #calls(): StoreCalls {
     const { store, clock, storeTimeout } = this.#options;
     return new StoreCalls(store, clock, storeTimeout);
   }
-
-  /** Losers of a compare-and-set come back at different times, or they would lose to each other again. */
-  async #pause(attempt: number): Promise<void> {
-    if (attempt > 1) await wait(Math.random() * Math.min(2 ** attempt, MAX_JITTER_MS), undefined, { ref: false });
-  }
-}
-
-function ended(): SessionError {
-  return new SessionError(
-    'ERR_SESSION_ENDED',
-    'The session was ended by another request (a logout, a revocation); nothing was stored.',
-  );
 }

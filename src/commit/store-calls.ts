@@ -39,7 +39,9 @@ export class StoreCalls {
 
   /** Takes away a record that arrives after the caller was told that it failed: nobody holds its id. */
   undoLateInsert(key: SessionKey): void {
-    this.#late?.then((inserted) => (inserted === true ? this.#store.remove(key) : false)).catch(() => undefined);
+    this.#late
+      ?.then((inserted) => (inserted === true ? this.#store.remove(key) : false))
+      .catch(() => undefined);
   }
 
   replace(record: SessionRecord, expectedVersion: string): Promise<boolean> {
@@ -57,7 +59,10 @@ export class StoreCalls {
   async #write(name: string, start: (options: CallOptions) => Promise<boolean>): Promise<boolean> {
     const result: unknown = await this.#call(name, this.#left() - this.#lookMs, start);
     if (typeof result === 'boolean') return result;
-    throw new SessionError('ERR_SESSION_STORE_CONTRACT', `The store's ${name}() must resolve to true or false.`);
+    throw new SessionError(
+      'ERR_SESSION_STORE_CONTRACT',
+      `The store's ${name}() must resolve to true or false.`,
+    );
   }
 
   #left(): number {
@@ -112,7 +117,10 @@ export function checkedRecord(record: unknown, now: number): SessionRecord | nul
   if (record === null) return null;
   const { key, data, version, expiresAt, deadlineAt } = (record ?? {}) as Partial<SessionRecord>;
   if (typeof key !== 'string' || typeof data !== 'string' || typeof version !== 'string')
-    throw new SessionError('ERR_SESSION_STORE_CONTRACT', "The store's find() must resolve to a record or to null.");
+    throw new SessionError(
+      'ERR_SESSION_STORE_CONTRACT',
+      "The store's find() must resolve to a record or to null.",
+    );
   if ((expiresAt ?? Infinity) <= now || (deadlineAt ?? Infinity) <= now) return null;
   return record as SessionRecord;
 }

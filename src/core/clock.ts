@@ -16,7 +16,8 @@ const JUMP_MS = 1_000;
 
 /**
  * The default clock: follows the wall clock, but not its jumps. If an administrator or a broken time server moves
- * it by a day, no session expires early and none lives longer: the process goes on counting from the time it had.
+ * it by a day, no session expires early and none lives longer: the process goes on counting from the time it had
+ * (also after the machine slept).
  */
 export function createSystemClock(
   wall: () => number = Date.now,

@@ -21,7 +21,7 @@ const MAX_CANDIDATES = 4;
  */
 export function cookieValues(header: string, name: string): string[] {
   const values: string[] = [];
-  for (let start = 0; start < header.length && values.length < MAX_CANDIDATES; ) {
+  for (let start = 0; start < header.length && values.length < MAX_CANDIDATES;) {
     let end = header.indexOf(';', start);
     if (end < 0) end = header.length;
     const at = header.indexOf(name, start);
@@ -67,9 +67,17 @@ export function attributeText(attributes: CookieAttributes): string {
  * @param maxAge Whole seconds; `null` lets the cookie live as long as the browser.
  * @throws {SessionError} ERR_SESSION_COOKIE beyond the 4,096 bytes that browsers keep (RFC 6265bis, 5.6)
  */
-export function setCookieLine(name: string, value: string, attributes: string, maxAge: number | null): string {
+export function setCookieLine(
+  name: string,
+  value: string,
+  attributes: string,
+  maxAge: number | null,
+): string {
   if (name.length + value.length > MAX_COOKIE_BYTES)
-    throw new SessionError('ERR_SESSION_COOKIE', `The cookie would be longer than ${String(MAX_COOKIE_BYTES)} bytes.`);
+    throw new SessionError(
+      'ERR_SESSION_COOKIE',
+      `The cookie would be longer than ${String(MAX_COOKIE_BYTES)} bytes.`,
+    );
   return `${name}=${value}${maxAge === null ? '' : `; Max-Age=${String(maxAge)}`}${attributes}`;
 }
 

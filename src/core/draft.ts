@@ -56,7 +56,10 @@ export class Draft {
       );
     }
     if (value === undefined)
-      throw new SessionError('ERR_SESSION_VALUE', `The function of update("${key}") returned undefined; use delete().`);
+      throw new SessionError(
+        'ERR_SESSION_VALUE',
+        `The function of update("${key}") returned undefined; use delete().`,
+      );
     const wrapped = encodeData({ [key]: value }, this.#limits);
     this.#apply(new Map([[key, wrapped.slice(JSON.stringify(key).length + 2, -1)]]));
     return value;

@@ -16,7 +16,10 @@ const HANDLE = /^sha256:[0-9a-f]{64}$/;
 export function randomId(random: RandomSource = randomBytes): SessionId {
   const bytes = random(ID_BYTES);
   if (!Buffer.isBuffer(bytes) || bytes.length !== ID_BYTES)
-    throw new SessionError('ERR_SESSION_ID', `The random source must return a Buffer of ${String(ID_BYTES)} bytes.`);
+    throw new SessionError(
+      'ERR_SESSION_ID',
+      `The random source must return a Buffer of ${String(ID_BYTES)} bytes.`,
+    );
   return bytes.toString('base64url') as SessionId;
 }
 

@@ -183,5 +183,7 @@ function cannotHold(path: string, what: string): SessionError {
 
 function unreadable(key: string, cause: unknown): SessionError {
   const where = key === '' ? 'The session' : `The session key "${key}"`;
-  return new SessionError('ERR_SESSION_VALUE', `${where} cannot be read: a getter or toJSON threw.`, { cause });
+  return new SessionError('ERR_SESSION_VALUE', `${where} cannot be read: a getter or toJSON threw.`, {
+    cause,
+  });
 }

@@ -12,7 +12,12 @@ export class CookieView implements SessionCookieView {
   #idleMs: number | undefined;
 
   /** @param idleMs Another idle time that has been set and not stored yet. */
-  constructor(config: Config, record: SessionRecord | null, idleMs: number | undefined, setIdle: (ms: number) => void) {
+  constructor(
+    config: Config,
+    record: SessionRecord | null,
+    idleMs: number | undefined,
+    setIdle: (ms: number) => void,
+  ) {
     this.#config = config;
     this.#record = record;
     this.#idleMs = idleMs;
@@ -63,7 +68,10 @@ export class CookieView implements SessionCookieView {
   /** @throws {SessionError} ERR_SESSION_VALUE: no duration means "for ever" by mistake */
   set maxAge(ms: number | null) {
     if (ms === null || !Number.isSafeInteger(ms) || ms <= 0)
-      throw new SessionError('ERR_SESSION_VALUE', 'cookie.maxAge must be a whole number of milliseconds above 0.');
+      throw new SessionError(
+        'ERR_SESSION_VALUE',
+        'cookie.maxAge must be a whole number of milliseconds above 0.',
+      );
     this.#idleMs = ms;
     this.#setIdle(ms);
   }

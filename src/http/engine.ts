@@ -22,7 +22,15 @@ export interface SessionEvents {
   /** Two commits changed these keys; the later one won. */
   conflict: [{ handle: string; reason: 'same-key'; keys: string[] }];
   /** A session has passed half of the limit on its way up. */
-  large: [{ handle: string; reason: 'size'; bytes: number; limit: number; largest: { key: string; bytes: number }[] }];
+  large: [
+    {
+      handle: string;
+      reason: 'size';
+      bytes: number;
+      limit: number;
+      largest: { key: string; bytes: number }[];
+    },
+  ];
   /** A fault that no request is told: a touch that carries no cookie, a sweep. */
   error: [{ error: unknown; reason: 'touch' | 'store'; handle?: string }];
 }
@@ -77,7 +85,8 @@ export class Engine {
     this.isClosed = true;
     await this.lanes.idle();
     for (const [event, listener] of Object.entries(this.#storeEvents)) this.store.off(event, listener);
-    if (this.config.ownsStore && this.store.capabilities.has('close')) await this.store.capable('close').close();
+    if (this.config.ownsStore && this.store.capabilities.has('close'))
+      await this.store.capable('close').close();
   }
 
   calls(): StoreCalls {
@@ -97,7 +106,11 @@ export class Engine {
   /** A fault in the background: an `error` event, or a line in the log where nobody listens. */
   fault(facts: SessionEvents['error'][0]): void {
     if (this.#sink.listenerCount('error') > 0) this.emit('error', () => facts);
-    else this.config.logger?.error({ err: facts.error, reason: facts.reason }, 'The session store failed in the background.');
+    else
+      this.config.logger?.error(
+        { err: facts.error, reason: facts.reason },
+        'The session store failed in the background.',
+      );
   }
 
   /** Says something about the set-up once. */
@@ -119,6 +132,9 @@ export class Engine {
     if (bytes <= limit / 2 || Buffer.byteLength(before?.data ?? '') > limit / 2) return;
     const largest = largestKeys(record.data);
     this.emit('large', () => ({ handle, reason: 'size', bytes, limit, largest }));
-    this.config.logger?.warn({ code: 'WARN_SESSION_LARGE', handle, bytes, limit, largest }, 'A session is growing large.');
+    this.config.logger?.warn(
+      { code: 'WARN_SESSION_LARGE', handle, bytes, limit, largest },
+      'A session is growing large.',
+    );
   }
 }

@@ -55,10 +55,7 @@ export function expressAppOf(req: IncomingMessage): ExpressApp | undefined {
 }
 
 /** Replaces the four methods on a response or on a prototype of responses. */
-function wrap(
-  target: ServerResponse,
-  find: (res: ServerResponse) => Keeper | undefined,
-): Level {
+function wrap(target: ServerResponse, find: (res: ServerResponse) => Keeper | undefined): Level {
   const own = new Map(METHODS.map((method) => [method, ownMethod(target, method)]));
   const level: Level = {
     inner(res, method, args) {

@@ -28,7 +28,9 @@ export function createMiddleware(engine: Engine): Middleware {
   const { property, load } = engine.config;
   return (req, res, next) => {
     if (engine.isClosed) {
-      next(new SessionError('ERR_SESSION_CLOSED', 'The session manager is closed: the server is shutting down.'));
+      next(
+        new SessionError('ERR_SESSION_CLOSED', 'The session manager is closed: the server is shutting down.'),
+      );
       return;
     }
     const sessions = ((req as WithSessions)[SESSIONS] ??= []);

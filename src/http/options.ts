@@ -98,7 +98,10 @@ const MINUTE_MS = 60_000;
 /** RFC 6265bis, 5.5: browsers cap Max-Age. */
 const MAX_AGE_MS = 400 * 24 * HOUR_MS;
 const MIN_SECRET_BYTES = 32;
-const PLACEHOLDERS = /^(secret|keyboard cat|change-?me|your[-_ ].*|my[-_ ]?secret.*|s3cr3t|password|test|example)$/i;
+/** With the longest id and its signature far below the 4,096 bytes that browsers keep. */
+const MAX_NAME_LENGTH = 256;
+const PLACEHOLDERS =
+  /^(secret|keyboard cat|change-?me|your[-_ ].*|my[-_ ]?secret.*|s3cr3t|password|test|example)$/i;
 
 const schema = ({ z, field }: Fields) => {
   const fn = z.custom<unknown>((value) => typeof value === 'function');
@@ -112,26 +115,49 @@ const schema = ({ z, field }: Fields) => {
       z.custom((value) => RecordStore.is(value)),
       'a store that extends RecordStore',
     ),
-    secret: z.custom((value) => z.string().min(1).or(z.array(z.string().min(1)).min(1)).safeParse(value).success, {
-      error: 'must be a string, or a list of strings of which the first signs',
-    }),
-    cookieName: field(text(isCookieName), 'a cookie name: ASCII letters, digits and !#$%&\'*+-.^_`|~'),
+    secret: z.custom(
+      (value) =>
+        z
+          .string()
+          .min(1)
+          .or(z.array(z.string().min(1)).min(1))
+          .safeParse(value).success,
+      {
+        error: 'must be a string, or a list of strings of which the first signs',
+      },
+    ),
+    cookieName: field(
+      text((name) => isCookieName(name) && name.length <= MAX_NAME_LENGTH),
+      "a cookie name: ASCII letters, digits and !#$%&'*+-.^_`|~",
+    ),
     maxAge: field(duration.max(MAX_AGE_MS), `${ms}, 400 days at most`),
     absoluteTimeout: field(duration.nullable(), `${ms}, or null for none`),
     cookie: z
       .strictObject({
-        path: field(text((value) => value.startsWith('/') && isCookieAttribute(value)), "a path that starts with '/'"),
-        domain: field(text((value) => value !== '' && isCookieAttribute(value)), 'a domain name'),
+        path: field(
+          text((value) => value.startsWith('/') && isCookieAttribute(value)),
+          "a path that starts with '/'",
+        ),
+        domain: field(
+          text((value) => value !== '' && isCookieAttribute(value)),
+          'a domain name',
+        ),
         httpOnly: field(z.boolean(), 'true or false'),
         secure: field(z.boolean().or(z.literal('auto')), "true, false or 'auto'"),
-        sameSite: field(z.enum(['lax', 'strict', 'none']).or(z.literal(false)), "'lax', 'strict', 'none' or false"),
+        sameSite: field(
+          z.enum(['lax', 'strict', 'none']).or(z.literal(false)),
+          "'lax', 'strict', 'none' or false",
+        ),
         priority: field(z.enum(['low', 'medium', 'high']), "'low', 'medium' or 'high'"),
         partitioned: field(z.boolean(), 'true or false'),
       })
       .optional(),
     touchAfter: field(z.number().nonnegative(), 'a number of milliseconds, 0 for every use'),
     load: field(z.enum(['lazy', 'eager']).or(fn), "'lazy', 'eager' or a function of the request"),
-    property: field(z.string().min(1).or(z.literal(false)), 'the name of a property of the request, or false'),
+    property: field(
+      z.string().min(1).or(z.literal(false)),
+      'the name of a property of the request, or false',
+    ),
     initial: field(fn, 'a function of the request that returns an object'),
     storeTimeout: field(duration, ms),
     generateId: field(fn, 'a function of the request that returns a string'),
@@ -148,7 +174,9 @@ const schema = ({ z, field }: Fields) => {
 };
 
 /** @throws {SessionError} ERR_SESSION_OPTIONS naming every wrong field and what it expects */
-export function resolveOptions<AppSession extends object>(options: SessionManagerOptions<AppSession>): Config {
+export function resolveOptions<AppSession extends object>(
+  options: SessionManagerOptions<AppSession>,
+): Config {
   checkOptions('SessionManager', schema, options);
   const production = process.env['NODE_ENV'] === 'production';
   const faults: string[] = [];
@@ -157,7 +185,9 @@ export function resolveOptions<AppSession extends object>(options: SessionManage
     faults.push('give either "store" or "storeType" and "storeOptions", not both');
 
   const secrets = typeof options.secret === 'string' ? [options.secret] : options.secret;
-  const weak = secrets.some((secret) => Buffer.byteLength(secret) < MIN_SECRET_BYTES || PLACEHOLDERS.test(secret));
+  const weak = secrets.some(
+    (secret) => Buffer.byteLength(secret) < MIN_SECRET_BYTES || PLACEHOLDERS.test(secret),
+  );
   if (weak && production)
     faults.push(
       `"secret" must have ${String(MIN_SECRET_BYTES)} bytes at least and be no placeholder; \`openssl rand -base64 48\` makes one`,
@@ -167,7 +197,9 @@ export function resolveOptions<AppSession extends object>(options: SessionManage
   const isHostBound = cookie.secure === true && cookie.path === '/' && cookie.domain === undefined;
   const cookieName = options.cookieName ?? (isHostBound ? '__Host-sid' : 'sid');
   if (/^__Host-/i.test(cookieName) && !isHostBound)
-    faults.push('a "cookieName" that starts with __Host- asks for cookie.secure: true, path "/" and no domain');
+    faults.push(
+      'a "cookieName" that starts with __Host- asks for cookie.secure: true, path "/" and no domain',
+    );
   if (/^__Secure-/i.test(cookieName) && cookie.secure !== true)
     faults.push('a "cookieName" that starts with __Secure- asks for cookie.secure: true');
   if ((cookie.sameSite === 'none' || cookie.partitioned) && cookie.secure !== true)
@@ -187,7 +219,8 @@ export function resolveOptions<AppSession extends object>(options: SessionManage
       plain: attributeText({ ...cookie, secure: false }),
     },
     maxAge,
-    absoluteTimeout: options.absoluteTimeout === undefined ? Math.max(12 * HOUR_MS, maxAge) : options.absoluteTimeout,
+    absoluteTimeout:
+      options.absoluteTimeout === undefined ? Math.max(12 * HOUR_MS, maxAge) : options.absoluteTimeout,
     touchAfter: options.touchAfter ?? Math.min(MINUTE_MS, maxAge / 10),
     load: typeof load === 'function' ? load : () => load === 'eager',
     property: options.property ?? 'session',

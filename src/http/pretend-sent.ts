@@ -23,7 +23,9 @@ export function pretendSent(res: ServerResponse): void {
     Object.defineProperty(res, method, {
       configurable: true,
       value: () => {
-        const error = new Error(`Cannot ${method.replace('Header', '')} headers after they are sent to the client`);
+        const error = new Error(
+          `Cannot ${method.replace('Header', '')} headers after they are sent to the client`,
+        );
         throw Object.assign(error, { code: 'ERR_HTTP2_HEADERS_SENT' });
       },
     });

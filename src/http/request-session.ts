@@ -2,20 +2,20 @@
 // `req.session` are two ways to the same view.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
+import { sessionEnded } from '../commit/attempts.js';
 import { Bag } from '../commit/bag.js';
 import type { Change, Committed, Move } from '../commit/lanes.js';
-import { checkedRecord, asStoreError } from '../commit/store-calls.js';
-import type { SessionId, SessionKey, SessionRecord } from '../core/contract.js';
+import type { SessionId, SessionRecord } from '../core/contract.js';
 import { hasCode, SessionError } from '../core/errors.js';
 import { expiryAt, isTouchDue } from '../core/expiry.js';
-import { checkedId, randomId } from '../core/ids.js';
 import { checkKey, decodeData, encodeData } from '../core/json.js';
 import type { Engine } from './engine.js';
 import type { GateParty } from './response-gate.js';
 import { varyOnCookie } from './session-cookie.js';
 import { CookieView } from './cookie-view.js';
 import { SessionObject, type SessionCookieView } from './session-object.js';
-import { firstRecord, Session } from './session-target.js';
+import { readSession, readSessionNow, type Reading } from './session-reader.js';
+import { beginSession, Session } from './session-target.js';
 
 export interface RegenerateOptions {
   /** Takes the data along to the new id. Default false. */
@@ -45,7 +45,7 @@ export class RequestSession implements GateParty {
   /** What was changed before the response left is stored. */
   #settled = false;
   /** The ids the request brought under good signatures. */
-  #brought: SessionId[] = [];
+  #brought: readonly SessionId[] = [];
   /** The cookie is under an old secret. */
   #isStale = false;
   /** The cookie goes with the response: it is new, or its session's expiry moved. */
@@ -53,7 +53,7 @@ export class RequestSession implements GateParty {
   /** This request ended the session that it brought. */
   #clearDue = false;
   /** A session that was regenerated without data leaves its absolute deadline to the next one. */
-  #deadline: number | null = null;
+  #deadline: number | null | undefined;
   #pendingIdle: number | undefined;
   #underWay = 0;
   #stored: string | null = null;
@@ -101,70 +101,29 @@ export class RequestSession implements GateParty {
   }
 
   async #load(): Promise<void> {
-    if (this.engine.store.capabilities.has('findSync')) {
-      this.#loadNow();
-      return;
-    }
-    const calls = this.engine.calls();
-    await this.#adoptFirst((key) => calls.find(key));
+    if (this.engine.store.capabilities.has('findSync')) this.#take(readSessionNow(this.engine, this.#req));
+    else this.#take(await readSession(this.engine, this.#req));
   }
 
   #bagNow(): Bag {
     this.#used = true;
     // What happens to the object next cannot be seen; a moment later it can.
     if (this.#settled && !this.engine.config.production) setImmediate(() => this.#warnOfLateChanges());
-    if (this.#state === 'unread') this.#loadNow();
+    if (this.#state === 'unread') this.#take(readSessionNow(this.engine, this.#req));
     return this.#bag as Bag;
   }
 
-  #loadNow(): void {
-    const { store, config } = this.engine;
-    const brought = this.#readCookie();
-    if (brought.length > 0 && !store.capabilities.has('findSync')) {
-      throw new SessionError(
-        'ERR_SESSION_NOT_LOADED',
-        'This store needs a promise to be asked: `await sessions.load(req)` before req.session, or set load: "eager".',
-      );
-    }
-    for (const { id, stale } of brought) {
-      let record: SessionRecord | null;
-      try {
-        record = checkedRecord(store.capable('findSync').findSync(store.keyOf(id)), config.clock.now());
-      } catch (error) {
-        throw asStoreError('findSync', error);
-      }
-      if (this.#adopt(id, stale, record)) return;
-    }
-    this.#adoptNone();
-  }
-
-  async #adoptFirst(find: (key: SessionKey) => Promise<SessionRecord | null>): Promise<void> {
-    for (const { id, stale } of this.#readCookie())
-      if (this.#adopt(id, stale, await find(this.engine.store.keyOf(id)))) return;
-    this.#adoptNone();
-  }
-
-  #readCookie() {
-    const brought = this.engine.cookie.read(this.#req);
-    this.#brought = brought.map(({ id }) => id);
-    return brought;
-  }
-
-  /** Takes a session over if it lives. One that has ended is remembered, in case no other cookie is better. */
-  #adopt(id: SessionId, stale: boolean, record: SessionRecord | null): boolean {
-    if (record === null) return false;
-    this.#session = new Session(this.engine.store, id, record);
-    if (record.closed !== undefined) return false;
-    this.#isStale = stale;
-    this.#become('live', decodeData(record.data), record.data);
-    return true;
-  }
-
-  #adoptNone(): void {
+  #take({ brought, id, record, isStale }: Reading): void {
+    this.#brought = brought;
+    this.#isStale = isStale;
     // An unknown id is never adopted (CVE-2024-38513): a session that begins now gets one of its own.
-    const isClosed = this.#session?.record?.closed !== undefined;
-    if (!isClosed) this.#session = null;
-    this.#becomeEmpty(isClosed ? 'temporary' : 'absent');
+    if (id === undefined || record === null) {
+      this.#becomeEmpty('absent');
+      return;
+    }
+    this.#session = new Session(this.engine.store, id, record);
+    if (record.closed === undefined) this.#become('live', decodeData(record.data), record.data);
+    else this.#becomeEmpty('temporary');
   }
 
   #becomeEmpty(state: State): void {
@@ -186,20 +145,26 @@ export class RequestSession implements GateParty {
   /** Sets keys and stores them. On a rejection the old values are back. */
   async set(values: Record<string, unknown>): Promise<void> {
     await this.load();
-    const { live } = this.#bagNow();
+    const bag = this.#bagNow();
+    const { live } = bag;
     const before = new Map<string, unknown>();
     for (const [key, value] of Object.entries(values)) {
       checkKey(key);
       if (value === undefined || typeof value === 'function' || typeof value === 'symbol')
-        throw new SessionError('ERR_SESSION_VALUE', `The session cannot hold ${typeof value} at "${key}"; use delete().`);
+        throw new SessionError(
+          'ERR_SESSION_VALUE',
+          `The session cannot hold ${typeof value} at "${key}"; use delete().`,
+        );
       if (Object.hasOwn(live, key)) before.set(key, live[key]);
     }
     Object.assign(live, values);
     await this.#explicit(() => {
       for (const [key, value] of Object.entries(values)) {
         if (live[key] !== value) continue;
-        if (before.has(key)) live[key] = before.get(key);
-        else Reflect.deleteProperty(live, key);
+        // An object that was changed in place and set again: what it was stands in the stored text only.
+        const old = before.get(key) === value ? bag.stored(key) : before.get(key);
+        if (old === undefined) Reflect.deleteProperty(live, key);
+        else live[key] = old;
       }
     });
   }
@@ -309,15 +274,20 @@ export class RequestSession implements GateParty {
     this.#underWay++;
     const commit = this.engine.lanes.write(session, change, move);
     this.#idle = Promise.allSettled([this.#idle, commit]);
+    // A destroy or regenerate may have put another session in its place by then.
+    const become = (state: State): void => {
+      if (this.#session === session) this.#state = state;
+    };
     try {
       const committed = await commit;
+      become('live');
       this.#stored = committed.record.data;
       if (committed.moved || this.#isStale) this.#cookieDue = true;
       return committed;
     } catch (error) {
       bag.fail();
-      if (hasCode(error, 'ERR_SESSION_ENDED')) this.#state = 'ended';
-      else if (session.record === null) this.#state = 'absent';
+      if (hasCode(error, 'ERR_SESSION_ENDED')) become('ended');
+      else if (session.record === null) become('absent');
       throw error;
     } finally {
       if (--this.#underWay === 0) {
@@ -333,13 +303,10 @@ export class RequestSession implements GateParty {
     const closedAt = this.#session?.record?.closed?.at ?? Infinity;
     // A request that began after the session ended may begin a new one; one that began before must not.
     if (this.#state === 'ended' || (this.#state === 'temporary' && this.#startedAt < closedAt)) {
-      throw new SessionError(
-        'ERR_SESSION_ENDED',
-        'The session was ended by another request (a logout, a revocation); nothing was stored.',
-      );
+      throw sessionEnded();
     }
     if (!atGate) this.#assertCookieCanLeave();
-    this.#session = this.#newSession();
+    this.#session = beginSession(this.engine, this.#req, this.#deadline);
     this.#state = 'live';
   }
 
@@ -354,22 +321,6 @@ export class RequestSession implements GateParty {
         'ERR_SESSION_HEADERS_SENT',
         'A session cannot begin after the response has left: its cookie would never arrive. Begin it before.',
       );
-  }
-
-  #newSession(): Session {
-    const { config, store } = this.engine;
-    const deadline = this.#deadline;
-    return new Session(store, this.#newId(), null, {
-      newId: () => this.#newId(),
-      record: (key) => firstRecord(config, key, deadline),
-    });
-  }
-
-  #newId(): SessionId {
-    const { generateId } = this.engine.config;
-    const id = generateId === undefined ? randomId() : checkedId(generateId(this.#req));
-    this.engine.cookie.check(id);
-    return id;
   }
 
   /** Ends the session that the request has, if it lives. */
@@ -393,7 +344,7 @@ export class RequestSession implements GateParty {
     await this.#idle;
     const old = this.#session;
     if (this.#state !== 'live' || old === null) return;
-    const session = this.#newSession();
+    const session = beginSession(this.engine, this.#req, this.#deadline);
     try {
       const record = await this.engine.lanes.move(old, session);
       this.engine.emit('destroyed', () => ({ handle: this.engine.handleOf(old.key), reason: 'regenerate' }));
@@ -425,7 +376,8 @@ export class RequestSession implements GateParty {
 
   seal(): void {
     this.#sealed = true;
-    if (!this.engine.config.production) this.#res?.once('close', () => this.#warnOfLateChanges());
+    if (!this.#used) this.#settled = true;
+    else if (!this.engine.config.production) this.#res?.once('close', () => this.#warnOfLateChanges());
   }
 
   /** Before the response leaves: what the handler changed is stored, or the session is kept from expiring. */
@@ -435,7 +387,8 @@ export class RequestSession implements GateParty {
     if (this.#bag === null) return;
     const text = this.#bag.pending();
     if (text !== null) await this.#commitImplicitly(text);
-    else if (this.#pendingIdle !== undefined && this.#state === 'live') await this.#commitImplicitly(this.#bag.encode());
+    else if (this.#pendingIdle !== undefined && this.#state === 'live')
+      await this.#commitImplicitly(this.#bag.encode());
     else await this.#keepAlive();
     this.#settled = true;
   }
@@ -469,7 +422,8 @@ export class RequestSession implements GateParty {
 
   /** In development: a change of `req.session` after the response is not stored by anybody. */
   #warnOfLateChanges(): void {
-    if (!this.#settled || this.#underWay > 0 || this.#state === 'ended' || this.#state === 'temporary') return;
+    if (!this.#settled || this.#underWay > 0 || this.#state === 'ended' || this.#state === 'temporary')
+      return;
     let isPending = true;
     try {
       isPending = this.#bag?.pending() != null;

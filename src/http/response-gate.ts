@@ -8,7 +8,15 @@
 // from idle to open (P6). Informational responses (1xx) pass: they are not the response.
 import { OutgoingMessage, type IncomingMessage, type ServerResponse } from 'node:http';
 
-import { keeperOf, levelFor, METHODS, setKeeper, type Keeper, type Level, type Method } from './gate-levels.js';
+import {
+  keeperOf,
+  levelFor,
+  METHODS,
+  setKeeper,
+  type Keeper,
+  type Level,
+  type Method,
+} from './gate-levels.js';
 import { isGone, pretendSent, unpretend } from './pretend-sent.js';
 import { holdSocket } from './socket-guard.js';
 
@@ -92,7 +100,8 @@ export class ResponseGate implements Keeper {
     const [status, second, third] = args;
     const reason = typeof second === 'string' ? second : undefined;
     const code = Number(status) | 0;
-    const isGood = code >= 100 && code <= 999 && !(reason !== undefined && /[^\t\x20-\x7e\x80-\xff]/.test(reason));
+    const isGood =
+      code >= 100 && code <= 999 && !(reason !== undefined && /[^\t\x20-\x7e\x80-\xff]/.test(reason));
     // Node's own errors for bad arguments; it throws before it does anything.
     if (!isGood) return this.level.inner(this.#res, 'writeHead', args);
     if (code < 200 && code !== 101) return this.level.inner(this.#res, 'writeHead', args);
@@ -146,7 +155,11 @@ export class ResponseGate implements Keeper {
     unpretend(this.#res);
     this.#state = 'open';
     if (head !== null)
-      this.level.inner(this.#res, 'writeHead', head.reason === undefined ? [head.status] : [head.status, head.reason]);
+      this.level.inner(
+        this.#res,
+        'writeHead',
+        head.reason === undefined ? [head.status] : [head.status, head.reason],
+      );
   }
 
   #replay(): void {
@@ -186,7 +199,8 @@ export class ResponseGate implements Keeper {
     this.#letThrough();
     if (!isGone(res)) {
       for (const name of res.getHeaderNames()) res.removeHeader(name);
-      for (const [name, value] of Object.entries(this.#entry.headers)) if (value !== undefined) res.setHeader(name, value);
+      for (const [name, value] of Object.entries(this.#entry.headers))
+        if (value !== undefined) res.setHeader(name, value);
       res.statusCode = this.#entry.status;
       if (this.#entry.message) res.statusMessage = this.#entry.message;
     }
@@ -240,7 +254,9 @@ function applyHeaders(res: ServerResponse, headers: unknown): void {
   }
   const flat: unknown[] = headers.some(Array.isArray) ? headers.flat() : headers;
   if (flat.length % 2 !== 0)
-    throw Object.assign(new TypeError("The argument 'headers' is invalid"), { code: 'ERR_INVALID_ARG_VALUE' });
+    throw Object.assign(new TypeError("The argument 'headers' is invalid"), {
+      code: 'ERR_INVALID_ARG_VALUE',
+    });
   for (let index = 0; index < flat.length; index += 2) res.removeHeader(String(flat[index]));
   for (let index = 0; index < flat.length; index += 2)
     res.appendHeader(String(flat[index]), flat[index + 1] as string | string[]);

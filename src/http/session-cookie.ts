@@ -28,11 +28,6 @@ export class SessionCookie {
       .filter((verified) => verified !== null);
   }
 
-  /** Throws if the cookie could not be sent, before anything is stored for it. */
-  check(id: SessionId): void {
-    this.#line(id, this.#config.maxAge, true);
-  }
-
   /** @param remaining How long the session lives, ms; `null`: as long as the browser. */
   set(req: IncomingMessage, res: ServerResponse, id: SessionId, remaining: number | null): void {
     const { secure } = this.#config.cookie;
@@ -80,5 +75,6 @@ function isSecure(req: IncomingMessage): boolean {
 /** Adds `Cookie` to the response's Vary: what it says depends on who asks. */
 export function varyOnCookie(res: ServerResponse): void {
   const vary = [res.getHeader('Vary') ?? []].flat().join(', ');
-  if (!/(^|[\s,])(\*|cookie)($|[\s,])/i.test(vary)) res.setHeader('Vary', vary === '' ? 'Cookie' : `${vary}, Cookie`);
+  if (!/(^|[\s,])(\*|cookie)($|[\s,])/i.test(vary))
+    res.setHeader('Vary', vary === '' ? 'Cookie' : `${vary}, Cookie`);
 }

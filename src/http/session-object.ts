@@ -54,6 +54,13 @@ export class SessionObject implements SessionMethods {
     return this.#session.cookie;
   }
 
+  /** Takes over the idle time of another session's cookie: passport copies what `for in` lists, `cookie` included. */
+  set cookie(cookie: SessionCookieView) {
+    const { originalMaxAge } = cookie;
+    const own = this.cookie;
+    if (originalMaxAge !== null && originalMaxAge !== own.originalMaxAge) own.maxAge = originalMaxAge;
+  }
+
   save(callback?: Callback): Promise<void> {
     return answer(this.#session.save(), callback);
   }
@@ -79,13 +86,15 @@ export class SessionObject implements SessionMethods {
 /** No Object.prototype behind it; and assigning to a method's name says so instead of shadowing it in silence. */
 const prototype = SessionObject.prototype as object;
 Object.setPrototypeOf(prototype, null);
-for (const [name, { value, get }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
+for (const [name, { value, get, set }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
   Object.defineProperty(prototype, name, {
     configurable: false,
     enumerable: name === 'cookie',
     get: get ?? (() => value as unknown),
-    set() {
-      throw new SessionError('ERR_SESSION_KEY', `"${name}" is reserved in a session; choose another key.`);
-    },
+    set:
+      set ??
+      (() => {
+        throw new SessionError('ERR_SESSION_KEY', `"${name}" is reserved in a session; choose another key.`);
+      }),
   });
 }

@@ -1,11 +1,14 @@
 // The session that a request writes to, as the lanes of the commit know it.
+import type { IncomingMessage } from 'node:http';
+
 import type { Target } from '../commit/lanes.js';
 import type { SessionId, SessionKey, SessionRecord } from '../core/contract.js';
 import { SessionError } from '../core/errors.js';
 import { expiryAt } from '../core/expiry.js';
+import { checkedId, randomId } from '../core/ids.js';
 import { newVersion } from '../core/record.js';
 import type { RecordStore } from '../stores/store.js';
-import type { Config } from './options.js';
+import type { Engine } from './engine.js';
 
 /** Ids that are tried for one new session: two collisions of 256 random bits mean a broken `generateId`. */
 const MAX_IDS = 3;
@@ -38,24 +41,43 @@ export class Session implements Target {
 
   renew(): void {
     if (++this.#ids > MAX_IDS)
-      throw new SessionError('ERR_SESSION_ID', 'generateId keeps returning ids that are in use; it must return unique ones.');
+      throw new SessionError(
+        'ERR_SESSION_ID',
+        'generateId keeps returning ids that are in use; it must return unique ones.',
+      );
     this.id = this.#begin().newId();
     this.key = this.#store.keyOf(this.id);
   }
 
   #begin(): Beginning {
     if (this.#beginning === undefined)
-      throw new SessionError('ERR_SESSION_ENDED', 'The session has ended; it is not begun again under its id.');
+      throw new SessionError(
+        'ERR_SESSION_ENDED',
+        'The session has ended; it is not begun again under its id.',
+      );
     return this.#beginning;
   }
 }
 
-/** @param inherited The absolute deadline of the session that this one follows: regenerating does not move it. */
-export function firstRecord(config: Config, key: SessionKey, inherited: number | null | undefined): SessionRecord {
-  const { absoluteTimeout, maxAge: idleMs } = config;
-  const createdAt = config.clock.now();
-  const own = absoluteTimeout === null ? null : createdAt + absoluteTimeout;
-  const deadlineAt = inherited === undefined ? own : inherited;
-  const expiresAt = expiryAt(createdAt, idleMs, deadlineAt);
-  return { v: 1, key, data: '{}', version: newVersion(), createdAt, deadlineAt, idleMs, expiresAt };
+/**
+ * A session that is stored with its first commit.
+ * @param deadline Of the session that this one follows, if any: regenerating does not move it.
+ * @throws {SessionError} ERR_SESSION_ID if `generateId` returned no id
+ */
+export function beginSession(
+  engine: Engine,
+  req: IncomingMessage,
+  deadline: number | null | undefined,
+): Session {
+  const { store, config } = engine;
+  const { generateId, absoluteTimeout, maxAge: idleMs, clock } = config;
+  const newId = (): SessionId => (generateId === undefined ? randomId() : checkedId(generateId(req)));
+  const record = (key: SessionKey): SessionRecord => {
+    const createdAt = clock.now();
+    const own = absoluteTimeout === null ? null : createdAt + absoluteTimeout;
+    const deadlineAt = deadline === undefined ? own : deadline;
+    const expiresAt = expiryAt(createdAt, idleMs, deadlineAt);
+    return { v: 1, key, data: '{}', version: newVersion(), createdAt, deadlineAt, idleMs, expiresAt };
+  };
+  return new Session(store, newId(), null, { newId, record });
 }

@@ -84,7 +84,8 @@ export class ExpiryIndex<Entry extends Indexed> {
   /** An entry of the first bucket, the one that has been in it longest: as good as the first to end. */
   soonest(): Entry | null {
     let first: Bucket | null = null;
-    for (const bucket of this.#buckets.values()) if (first === null || bucket.start < first.start) first = bucket;
+    for (const bucket of this.#buckets.values())
+      if (first === null || bucket.start < first.start) first = bucket;
     return (first?.head ?? null) as Entry | null;
   }
 

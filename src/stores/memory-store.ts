@@ -37,14 +37,20 @@ const DEFAULT_INTERVAL_MS = 60_000;
 const SLICE = 500;
 
 const schema = ({ z, field }: Fields) => {
-  const interval = field(z.number().nonnegative().or(z.literal(Infinity)), 'a number of milliseconds, 0 for none');
+  const interval = field(
+    z.number().nonnegative().or(z.literal(Infinity)),
+    'a number of milliseconds, 0 for none',
+  );
   return z.strictObject({
     maxAge: field(z.number().positive(), 'a number of milliseconds above 0'),
     cleanupInterval: interval,
     indexInterval: interval,
     maxSessions: field(z.int().positive(), 'a whole number above 0'),
     idAtRest: field(z.enum(['sha256', 'plain']), "'sha256' or 'plain'"),
-    clock: field(z.looseObject({ now: z.any(), after: z.any() }), 'a clock with now() and after(ms, callback)'),
+    clock: field(
+      z.looseObject({ now: z.any(), after: z.any() }),
+      'a clock with now() and after(ms, callback)',
+    ),
   });
 };
 
@@ -107,7 +113,13 @@ class Entry implements Indexed {
  * const store = new MemoryStore({ cleanupInterval: 300_000, maxSessions: 1_000_000 });
  */
 export class MemoryStore extends RecordStore {
-  override readonly capabilities: ReadonlySet<Capability> = this.declares('page', 'removeExpired', 'count', 'findSync', 'close');
+  override readonly capabilities: ReadonlySet<Capability> = this.declares(
+    'page',
+    'removeExpired',
+    'count',
+    'findSync',
+    'close',
+  );
   protected override readonly cleanupIntervalMs: number;
   readonly #maxAge: number;
   readonly #maxSessions: number;
@@ -200,7 +212,9 @@ export class MemoryStore extends RecordStore {
   page({ owner, cursor, limit, withData = true }: PageOptions): Promise<Page> {
     const from = cursor === undefined ? 0 : Number(cursor);
     if (!Number.isSafeInteger(from) || from < 0)
-      return Promise.reject(new SessionError('ERR_SESSION_CURSOR', 'The cursor is not one that a page returned.'));
+      return Promise.reject(
+        new SessionError('ERR_SESSION_CURSOR', 'The cursor is not one that a page returned.'),
+      );
     const now = this.clock.now();
     const records: SessionRecord[] = [];
     const list = (entry: Entry | undefined): void => {
@@ -223,7 +237,7 @@ export class MemoryStore extends RecordStore {
   async removeExpired(limit: number): Promise<number> {
     let removed = 0;
     for (const index of [this.#anonymous, this.#owned]) {
-      for (let more = true; more && removed < limit; ) {
+      for (let more = true; more && removed < limit;) {
         const now = this.clock.now();
         const slice = index.takeDue(now, Math.min(SLICE, limit - removed));
         for (const entry of slice.due) this.#expire(entry);

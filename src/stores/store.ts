@@ -65,7 +65,10 @@ export abstract class Store extends EventEmitter {
     const regenerate = async (): Promise<void> => {
       await this.destroy(req.sessionID);
       if (this.generate === undefined)
-        throw new SessionError('ERR_SESSION_UNSUPPORTED', 'store.regenerate needs the express-session middleware.');
+        throw new SessionError(
+          'ERR_SESSION_UNSUPPORTED',
+          'store.regenerate needs the express-session middleware.',
+        );
       this.generate(req);
     };
     return answer(regenerate(), callback);
@@ -283,7 +286,10 @@ export abstract class RecordStore extends Store implements StoreContract {
           return;
       }
     }
-    throw new SessionError('ERR_SESSION_CONFLICT', `A session was changed ${String(ATTEMPTS)} times while it was saved.`);
+    throw new SessionError(
+      'ERR_SESSION_CONFLICT',
+      `A session was changed ${String(ATTEMPTS)} times while it was saved.`,
+    );
   }
 
   async #destroy(sid: string): Promise<void> {
@@ -299,7 +305,10 @@ export abstract class RecordStore extends Store implements StoreContract {
   /** The key of a session that is named by its id or by its handle. */
   #keyNamed(sid: string): SessionKey {
     if (typeof sid !== 'string' || sid === '')
-      throw new SessionError('ERR_SESSION_ID', 'A session is named by its id or its handle: a string that is not empty.');
+      throw new SessionError(
+        'ERR_SESSION_ID',
+        'A session is named by its id or its handle: a string that is not empty.',
+      );
     return isHandle(sid) ? (sid as string as SessionKey) : this.keyOf(sid as SessionId);
   }
 }

@@ -1,0 +1,37 @@
+// One write whose outcome is known: a store's "no" and its faults are looked into before they are believed.
+import type { SessionRecord } from '../core/contract.js';
+import { hasCode } from '../core/errors.js';
+import type { StoreCalls } from './store-calls.js';
+
+/**
+ * Inserts a record (`before` is null) or replaces the version before it.
+ *
+ *   us: replace(v1) · driver: sends it, the connection breaks, sends it again -> false, v1 is no longer v0
+ *   us: replace(v1) · store: has it, but answers after the timeout
+ *
+ * Both report a failure for what has landed, so a `false` and a fault are followed by a look: is that version ours?
+ * @returns `'landed'`, or what stands there instead
+ * @throws {SessionError} the fault, if the write has not landed
+ */
+export async function put(
+  calls: StoreCalls,
+  record: SessionRecord,
+  before: SessionRecord | null,
+): Promise<'landed' | SessionRecord | null> {
+  let fault: unknown;
+  try {
+    if (await (before === null ? calls.insert(record) : calls.replace(record, before.version)))
+      return 'landed';
+  } catch (error) {
+    if (hasCode(error, 'ERR_SESSION_STORE_CONTRACT')) throw error;
+    fault = error;
+  }
+  const found = await calls.find(record.key, true).catch((error: unknown) => {
+    fault ??= error;
+    return null;
+  });
+  if (found?.version === record.version) return 'landed';
+  if (fault === undefined) return found;
+  if (before === null) calls.undoLateInsert(record.key);
+  throw fault;
+}

@@ -1,0 +1,67 @@
+// Reading a request's session: which of its cookies names one that lives.
+import type { IncomingMessage } from 'node:http';
+
+import { asStoreError, checkedRecord } from '../commit/store-calls.js';
+import type { SessionId, SessionRecord } from '../core/contract.js';
+import { SessionError } from '../core/errors.js';
+import type { Verified } from '../core/signing.js';
+import type { Engine } from './engine.js';
+
+/** What a request's cookies came to. */
+export interface Reading {
+  /** The ids that the request brought under good signatures. */
+  readonly brought: readonly SessionId[];
+  readonly id?: SessionId;
+  /** The living session; or one that has just ended, if no cookie names a living one; or null. */
+  readonly record: SessionRecord | null;
+  /** Its cookie is under an old secret. */
+  readonly isStale: boolean;
+}
+
+/** Asks the store with a promise. A fault rejects: it is never taken for "no session" (P5). */
+export async function readSession(engine: Engine, req: IncomingMessage): Promise<Reading> {
+  const cookies = engine.cookie.read(req);
+  const choice = new Choice(cookies);
+  const calls = engine.calls();
+  for (const verified of cookies)
+    if (choice.offer(verified, await calls.find(engine.store.keyOf(verified.id)))) break;
+  return choice.made;
+}
+
+/** Asks a store that answers at once. @throws {SessionError} ERR_SESSION_NOT_LOADED for one that does not */
+export function readSessionNow(engine: Engine, req: IncomingMessage): Reading {
+  const cookies = engine.cookie.read(req);
+  const choice = new Choice(cookies);
+  for (const verified of cookies) if (choice.offer(verified, findNow(engine, verified.id))) break;
+  return choice.made;
+}
+
+function findNow({ store, config }: Engine, id: SessionId): SessionRecord | null {
+  if (!store.capabilities.has('findSync')) {
+    throw new SessionError(
+      'ERR_SESSION_NOT_LOADED',
+      'This store needs a promise to be asked: `await sessions.load(req)` before req.session, or set load: "eager".',
+    );
+  }
+  try {
+    return checkedRecord(store.capable('findSync').findSync(store.keyOf(id)), config.clock.now());
+  } catch (error) {
+    throw asStoreError('findSync', error);
+  }
+}
+
+/** Several cookies may have our name: the first that names a living session counts, wherever it stands. */
+class Choice {
+  made: Reading;
+
+  constructor(cookies: readonly Verified[]) {
+    this.made = { brought: cookies.map(({ id }) => id), record: null, isStale: false };
+  }
+
+  /** True if there is no need to go on. */
+  offer({ id, stale }: Verified, record: SessionRecord | null): boolean {
+    if (record === null) return false;
+    this.made = { brought: this.made.brought, id, record, isStale: stale };
+    return record.closed === undefined;
+  }
+}
