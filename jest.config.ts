@@ -3,10 +3,17 @@ import type { Config } from 'jest';
 const config: Config = {
   testEnvironment: 'node',
   roots: ['<rootDir>/tests'],
-  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
-  transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: '<rootDir>/tsconfig.jest.json' }] },
+  moduleNameMapper: {
+    '^session-store-js$': '<rootDir>/src/index.ts',
+    '^session-store-js/testing$': '<rootDir>/src/testing/index.ts',
+    '^(\\.{1,2}/.*/src/index)\\.cjs$': '$1.cts',
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+  },
+  transform: { '^.+\\.c?ts$': ['ts-jest', { tsconfig: '<rootDir>/tsconfig.jest.json' }] },
   collectCoverageFrom: ['src/**/*.{ts,cts}'],
   coverageProvider: 'v8',
+  coverageReporters: ['text-summary', 'json-summary', 'html'],
+  coverageThreshold: { global: { lines: 95, branches: 90 } },
 };
 
 export default config;

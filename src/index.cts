@@ -1,12 +1,36 @@
 // CommonJS entry: `require('session-store-js')` is the SessionManager class itself, with every named export on it.
 import api = require('./index.js');
 
-type SessionManager<AppSession extends object = api.SessionData> = api.SessionManager<AppSession>;
+type SessionManager<AppSession extends object = SessionManager.SessionData> = api.SessionManager<AppSession>;
+
+/** The class as `require` gives it. Its default session is the `SessionData` below, where augmentations go. */
+interface SessionManagerClass {
+  readonly prototype: api.SessionManager;
+  new <AppSession extends object = SessionManager.SessionData>(
+    options: api.SessionManagerOptions<AppSession>,
+  ): api.SessionManager<AppSession>;
+}
+
+/** The named exports. Spelled out: tsc 6.0 crashes on a named import of a property of `typeof api` under Omit. */
+interface Exports {
+  readonly SessionManager: SessionManagerClass;
+  readonly MemoryStore: typeof api.MemoryStore;
+  readonly RecordStore: typeof api.RecordStore;
+  readonly SessionError: typeof api.SessionError;
+  readonly Store: typeof api.Store;
+  readonly closedRecord: typeof api.closedRecord;
+  readonly hasCode: typeof api.hasCode;
+  readonly isBroken: typeof api.isBroken;
+  readonly newVersion: typeof api.newVersion;
+  readonly systemClock: typeof api.systemClock;
+}
 
 // Types only (erased), so that it may merge with the constant below.
 // eslint-disable-next-line @typescript-eslint/no-namespace
 namespace SessionManager {
-  export type SessionData = api.SessionData;
+  // An interface of its own, not an alias: `declare module 'session-store-js'` can add to it.
+  // eslint-disable-next-line @typescript-eslint/no-empty-object-type
+  export interface SessionData extends api.SessionData {}
   export type BrokenRecord = api.BrokenRecord;
   export type Callback<T = void> = api.Callback<T>;
   export type CallOptions = api.CallOptions;
@@ -38,6 +62,7 @@ namespace SessionManager {
   export type SessionKey = api.SessionKey;
   export type SessionManagerOptions<AppSession extends object = SessionData> =
     api.SessionManagerOptions<AppSession>;
+  export type SessionManager<AppSession extends object = SessionData> = api.SessionManager<AppSession>;
   export type SessionMethods = api.SessionMethods;
   export type SessionPage<AppSession extends object = SessionData> = api.SessionPage<AppSession>;
   export type SessionRecord = api.SessionRecord;
@@ -47,6 +72,6 @@ namespace SessionManager {
   export type StoredSession = api.StoredSession;
 }
 
-const SessionManager = Object.assign(api.SessionManager, api);
+const SessionManager: SessionManagerClass & Exports = Object.assign(api.SessionManager, api);
 
 export = SessionManager;

@@ -213,8 +213,10 @@ export class SessionManager<AppSession extends object = SessionData> extends Eve
     fn: (req: Req, res: Res, next: Next) => unknown,
   ): (req: Req, res: Res, next: Next) => void {
     return (req, res, next) => {
-      // Async, so that a throw before the first await is a rejection too.
-      (async () => fn(req, res, next))().catch(next);
+      // Inside a promise, so that a throw before the first await is a rejection too.
+      new Promise((resolve) => {
+        resolve(fn(req, res, next));
+      }).catch(next);
     };
   }
 

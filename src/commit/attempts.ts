@@ -1,25 +1,25 @@
 // Attempts of a compare-and-set against writers of other processes, and how they end in failure.
-import { setTimeout as wait } from 'node:timers/promises';
-
 import { SessionError } from '../core/errors.js';
+import type { StoreCalls } from './store-calls.js';
 
 /** Every loss is another writer's success, so this many in a row do not happen by chance. */
-export const MAX_ATTEMPTS = 100;
+const MAX_ATTEMPTS = 100;
 const MAX_JITTER_MS = 32;
 
 /**
- * Waits before an attempt. Losers come back at different times, or they would lose to each other again; the first
- * retry is immediate, because most conflicts are with a single writer.
+ * Whether to try once more, within the number of attempts and the operation's time. Losers come back at different
+ * times, or they would lose to each other again; the first retry is immediate, because most conflicts are with a
+ * single writer.
  */
-export async function pause(attempt: number): Promise<void> {
-  if (attempt > 1)
-    await wait(Math.random() * Math.min(2 ** attempt, MAX_JITTER_MS), undefined, { ref: false });
+export async function mayTry(attempt: number, calls: StoreCalls): Promise<boolean> {
+  if (attempt > 1) await calls.wait(Math.random() * Math.min(2 ** attempt, MAX_JITTER_MS));
+  return attempt === 0 || (attempt < MAX_ATTEMPTS && calls.hasTime());
 }
 
 export function tooManyAttempts(): SessionError {
   return new SessionError(
     'ERR_SESSION_CONFLICT',
-    `Other processes changed the session ${String(MAX_ATTEMPTS)} times in a row; try again.`,
+    'Other processes kept changing the session while it was saved; nothing was stored, try again.',
   );
 }
 

@@ -3,8 +3,8 @@
 import type { Clock } from '../core/clock.js';
 import type { SessionKey, SessionRecord } from '../core/contract.js';
 import { expiryAt } from '../core/expiry.js';
-import { closedRecord, newVersion } from '../core/record.js';
-import { MAX_ATTEMPTS, pause, sessionEnded, tooManyAttempts } from './attempts.js';
+import { closedRecord, isLiving, newVersion } from '../core/record.js';
+import { mayTry, sessionEnded, tooManyAttempts } from './attempts.js';
 import type { Target } from './lanes.js';
 import { put } from './put.js';
 import type { StoreCalls } from './store-calls.js';
@@ -17,9 +17,8 @@ export async function close(
   record: SessionRecord | null,
 ): Promise<boolean> {
   let current = record ?? (await calls.find(key, true));
-  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    if (current === null || current.closed !== undefined) return false;
-    await pause(attempt);
+  for (let attempt = 0; await mayTry(attempt, calls); attempt++) {
+    if (!isLiving(current)) return false;
     const found = await put(calls, closedRecord(current, clock.now()), current);
     if (found === 'landed') return true;
     current = found;
@@ -47,9 +46,8 @@ export async function moveTo(
   let old = record ?? (await calls.find(key, true));
   let moved: SessionRecord | null = null;
   try {
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      if (old === null || old.closed !== undefined) throw sessionEnded();
-      await pause(attempt);
+    for (let attempt = 0; await mayTry(attempt, calls); attempt++) {
+      if (!isLiving(old)) throw sessionEnded();
       moved = await copy(calls, clock, old, moved, successor);
       const found = await put(calls, closedRecord(old, clock.now(), moved.key), old);
       if (found === 'landed') return moved;

@@ -17,9 +17,9 @@ import type { SessionKey, SessionRecord } from '../core/contract.js';
 import { Draft } from '../core/draft.js';
 import { expiryAt, isTouchDue } from '../core/expiry.js';
 import type { DataLimits } from '../core/json.js';
-import { newVersion } from '../core/record.js';
+import { isLiving, newVersion } from '../core/record.js';
 import type { RecordStore } from '../stores/store.js';
-import { MAX_ATTEMPTS, pause, sessionEnded, tooManyAttempts } from './attempts.js';
+import { mayTry, sessionEnded, tooManyAttempts } from './attempts.js';
 import { close, moveTo } from './endings.js';
 import { put } from './put.js';
 import { StoreCalls } from './store-calls.js';
@@ -82,8 +82,8 @@ interface EndJob {
 }
 
 interface Lane {
-  /** The key it serves, and those that its session had to give up because they were in use. */
-  readonly keys: SessionKey[];
+  /** Where it is found: under its session's key, or under a session that is not stored yet. */
+  place: SessionKey | Target;
   readonly jobs: (WriteJob | EndJob)[];
   /** The latest version as this process knows it. */
   latest: SessionRecord | null;
@@ -93,7 +93,7 @@ interface Lane {
 export class Lanes {
   readonly #options: LaneOptions;
   readonly #events: LaneEvents;
-  readonly #lanes = new Map<SessionKey, Lane>();
+  readonly #lanes = new Map<SessionKey | Target, Lane>();
 
   constructor(options: LaneOptions, events: LaneEvents) {
     this.#options = options;
@@ -106,7 +106,9 @@ export class Lanes {
    */
   write(target: Target, change: Change, move: Move = {}): Promise<Committed> {
     return new Promise((resolve, reject) => {
-      this.#enqueue(target.key, { target, change, move, resolve, reject });
+      // A session that is not stored yet has a lane of its own: should its id be in use, the lane of that key is
+      // another session's, and nothing of the two may mix.
+      this.#enqueue(target.record === null ? target : target.key, { target, change, move, resolve, reject });
     });
   }
 
@@ -147,14 +149,14 @@ export class Lanes {
     });
   }
 
-  #enqueue(key: SessionKey, job: WriteJob | EndJob): void {
-    const lane = this.#lanes.get(key);
+  #enqueue(place: SessionKey | Target, job: WriteJob | EndJob): void {
+    const lane = this.#lanes.get(place);
     if (lane !== undefined) {
       lane.jobs.push(job);
       return;
     }
-    const opened: Lane = { keys: [key], jobs: [job], latest: null, done: Promise.resolve() };
-    this.#lanes.set(key, opened);
+    const opened: Lane = { place, jobs: [job], latest: null, done: Promise.resolve() };
+    this.#lanes.set(place, opened);
     opened.done = this.#run(opened);
   }
 
@@ -174,21 +176,21 @@ export class Lanes {
         });
       }
     }
-    for (const key of lane.keys) this.#lanes.delete(key);
+    if (this.#lanes.get(lane.place) === lane) this.#lanes.delete(lane.place);
   }
 
   async #write(lane: Lane, batch: WriteJob[]): Promise<void> {
     const [{ target }] = batch as [WriteJob];
     const calls = this.#calls();
     let current = lane.latest ?? batch[batch.length - 1]?.target.record ?? null;
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      await pause(attempt);
+    for (let attempt = 0; await mayTry(attempt, calls); attempt++) {
       const { draft, landing } = this.#fold(current, batch);
       if (landing.length === 0) return;
       const record = this.#next(current ?? target.first(), current !== null, draft.text, landing);
       const found = await put(calls, record, current);
       if (found === 'landed') {
         lane.latest = record;
+        if (current === null) this.#settle(lane, record.key);
         const moved = current === null || record.expiresAt !== current.expiresAt;
         for (const { job, value } of landing) {
           job.target.record = record;
@@ -201,14 +203,19 @@ export class Lanes {
       }
       if (current === null) {
         target.renew();
-        lane.keys.push(target.key);
-        this.#lanes.set(target.key, lane);
       } else {
-        if (found === null || found.closed !== undefined) throw sessionEnded();
+        if (!isLiving(found)) throw sessionEnded();
         current = found;
       }
     }
     throw tooManyAttempts();
+  }
+
+  /** A session is stored for the first time: its lane is found under its key from here on. */
+  #settle(lane: Lane, key: SessionKey): void {
+    this.#lanes.delete(lane.place);
+    this.#lanes.set(key, lane);
+    lane.place = key;
   }
 
   /** Puts the changes on top of each other. One that throws or breaks a limit is rejected alone. */
@@ -218,8 +225,10 @@ export class Lanes {
     for (const job of batch) {
       const { change } = job;
       try {
-        if (change.kind === 'text') landing.push({ job, value: draft.change(change.base, change.mine) });
-        else landing.push({ job, value: draft.update(change.key, change.fn) });
+        let value: unknown;
+        if (change.kind === 'update') value = draft.update(change.key, change.fn);
+        else draft.change(change.base, change.mine);
+        landing.push({ job, value });
       } catch (error) {
         job.reject(error);
       }

@@ -1,6 +1,6 @@
 // One write whose outcome is known: a store's "no" and its faults are looked into before they are believed.
 import type { SessionRecord } from '../core/contract.js';
-import { hasCode } from '../core/errors.js';
+import { hasCode, type SessionError } from '../core/errors.js';
 import type { StoreCalls } from './store-calls.js';
 
 /**
@@ -18,16 +18,16 @@ export async function put(
   record: SessionRecord,
   before: SessionRecord | null,
 ): Promise<'landed' | SessionRecord | null> {
-  let fault: unknown;
+  let fault: Error | undefined;
   try {
     if (await (before === null ? calls.insert(record) : calls.replace(record, before.version)))
       return 'landed';
   } catch (error) {
     if (hasCode(error, 'ERR_SESSION_STORE_CONTRACT')) throw error;
-    fault = error;
+    fault = error as SessionError;
   }
   const found = await calls.find(record.key, true).catch((error: unknown) => {
-    fault ??= error;
+    fault ??= error as SessionError;
     return null;
   });
   if (found?.version === record.version) return 'landed';

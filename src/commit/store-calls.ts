@@ -16,13 +16,25 @@ export class StoreCalls {
   readonly #clock: Clock;
   readonly #endsAt: number;
   readonly #lookMs: number;
-  #late: Promise<unknown> | undefined;
+  #lateInsert: Promise<unknown> | undefined;
 
   constructor(store: RecordStore, clock: Clock, timeoutMs: number) {
     this.#store = store;
     this.#clock = clock;
     this.#endsAt = clock.now() + timeoutMs;
     this.#lookMs = timeoutMs * (1 - WRITE_SHARE);
+  }
+
+  /** Waits between two attempts. */
+  wait(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#clock.after(ms, resolve);
+    });
+  }
+
+  /** Whether there is time left for another write. */
+  hasTime(): boolean {
+    return this.#left() > this.#lookMs;
   }
 
   /** @throws {SessionError} ERR_SESSION_STORE, ERR_SESSION_STORE_TIMEOUT or ERR_SESSION_STORE_CONTRACT, as all calls */
@@ -39,7 +51,7 @@ export class StoreCalls {
 
   /** Takes away a record that arrives after the caller was told that it failed: nobody holds its id. */
   undoLateInsert(key: SessionKey): void {
-    this.#late
+    this.#lateInsert
       ?.then((inserted) => (inserted === true ? this.#store.remove(key) : false))
       .catch(() => undefined);
   }
@@ -73,8 +85,8 @@ export class StoreCalls {
     return new Promise((resolve, reject) => {
       const options = new LazySignal();
       let pending: Promise<T> | undefined;
-      const cancel = this.#clock.after(timeoutMs, () => {
-        this.#late = pending;
+      const cancel = this.#clock.after(Math.max(timeoutMs, 0), () => {
+        if (name === 'insert') this.#lateInsert = pending;
         options.abort();
         reject(new SessionError('ERR_SESSION_STORE_TIMEOUT', `The store did not answer ${name}() in time.`));
       });

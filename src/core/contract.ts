@@ -17,7 +17,7 @@ export interface Closed {
   readonly movedTo?: SessionKey;
 }
 
-/** What a store keeps for one session. Records are values: a store never changes one it has handed out. */
+/** What a store keeps for one session. Records are values: one that was handed in or out changes nothing any more. */
 export interface SessionRecord {
   /** Format of the record. */
   readonly v: 1;
@@ -104,14 +104,17 @@ export interface RequiredPrimitives {
 
 /** What a store may have besides; it names them in `capabilities`. */
 export interface OptionalPrimitives {
-  /** Living sessions, a page at a time. One that lives through the whole listing is listed once at least. */
+  /**
+   * Living sessions, a page at a time. One that lives through the whole listing is listed once at least. Rejects a
+   * cursor that no page returned.
+   */
   page(options: PageOptions): Promise<Page>;
   /**
    * Removes up to `limit` expired records, outlived closed ones included, at a cost that follows what it removes.
    * Those that ended within the last two seconds may wait for the next call.
    */
   removeExpired(limit: number, options?: CallOptions): Promise<number>;
-  /** How many sessions are stored, at no cost; expired ones count until they are swept. */
+  /** How many sessions are stored, at no cost: closed ones do not count, expired ones do until they are swept. */
   count(options?: CallOptions): Promise<number>;
   /** `find` without a promise, for stores that answer at once. */
   findSync(key: SessionKey): SessionRecord | null;

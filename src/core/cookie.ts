@@ -27,9 +27,9 @@ export function cookieValues(header: string, name: string): string[] {
     const at = header.indexOf(name, start);
     if (at < 0) break;
     if (at < end) {
-      const equals = header.indexOf('=', start);
-      if (equals >= at && equals < end && header.slice(start, equals).trim() === name)
-        values.push(header.slice(equals + 1, end).trim());
+      const pair = header.slice(start, end);
+      const equals = pair.indexOf('=');
+      if (equals >= 0 && pair.slice(0, equals).trim() === name) values.push(pair.slice(equals + 1).trim());
       start = end + 1;
     } else {
       // The name is not in this pair: go to the pair that it is in.

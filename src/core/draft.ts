@@ -1,6 +1,6 @@
 // The text of a session while several writers' changes are put on top of it, one after the other, within limits.
 import { SessionError } from './errors.js';
-import { checkSize, encodeData, type DataLimits } from './json.js';
+import { encodeData, type DataLimits } from './json.js';
 import { changesBetween, partsOf, textOf, type Changes, type Parts } from './merge.js';
 
 export class Draft {
@@ -60,8 +60,10 @@ export class Draft {
         'ERR_SESSION_VALUE',
         `The function of update("${key}") returned undefined; use delete().`,
       );
-    const wrapped = encodeData({ [key]: value }, this.#limits);
-    this.#apply(new Map([[key, wrapped.slice(JSON.stringify(key).length + 2, -1)]]));
+    const next = partsOf(encodeData({ [key]: value }, this.#limits));
+    if (!next.has(key))
+      throw new SessionError('ERR_SESSION_VALUE', `The session cannot hold the value of "${key}".`);
+    this.#apply(next);
     return value;
   }
 
@@ -78,14 +80,10 @@ export class Draft {
     const parts = this.#open();
     const before = [...changes.keys()].map((key) => [key, parts.get(key)] as const);
     this.#put(changes);
-    if (this.#bytes <= this.#limits.bytes && parts.size <= this.#limits.keys) return;
+    // A key takes five bytes at least, so a short text cannot have too many.
+    if (this.#bytes <= Math.min(this.#limits.bytes, 4 * this.#limits.keys)) return;
     try {
-      checkSize(textOf(parts), this.#limits);
-      if (parts.size > this.#limits.keys)
-        throw new SessionError(
-          'ERR_SESSION_TOO_MANY_KEYS',
-          `Together with another request's keys the session has more than ${String(this.#limits.keys)}.`,
-        );
+      encodeData(JSON.parse(textOf(parts)) as object, this.#limits);
     } catch (error) {
       this.#put(before);
       throw error;

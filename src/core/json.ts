@@ -20,6 +20,9 @@ const RESERVED: ReadonlySet<string> = new Set(
   '__proto__ constructor prototype id cookie touch save reload destroy regenerate resetMaxAge req'.split(' '),
 );
 
+/** A `__proto__` key, also one that is spelled with escapes: those of ASCII begin like this. */
+const MAY_POLLUTE = /__proto__|\\u00/;
+
 export const isReserved = (key: string): boolean => RESERVED.has(key);
 
 /** @throws {SessionError} ERR_SESSION_KEY unless the key may name a value of a session. */
@@ -57,7 +60,7 @@ export function encodeData(data: object, limits: DataLimits = DEFAULT_LIMITS): s
 }
 
 /** @throws {SessionError} ERR_SESSION_TOO_LARGE, naming the largest keys. */
-export function checkSize(text: string, limits: DataLimits): void {
+function checkSize(text: string, limits: DataLimits): void {
   // A UTF-16 unit takes at most three bytes of UTF-8, so most texts need no count.
   if (text.length * 3 <= limits.bytes) return;
   const bytes = Buffer.byteLength(text);
@@ -87,7 +90,7 @@ export function largestKeys(text: string): { key: string; bytes: number }[] {
 export function decodeData(text: string): Record<string, unknown> {
   let data: unknown;
   try {
-    data = text.includes('__proto__')
+    data = MAY_POLLUTE.test(text)
       ? JSON.parse(text, (key, value: unknown) => (key === '__proto__' ? undefined : value))
       : JSON.parse(text);
   } catch (error) {
@@ -137,6 +140,7 @@ function checkValue(value: unknown, path: string, depth: number, budget: Budget)
   }
   if ('toJSON' in value && typeof value.toJSON === 'function') {
     const json: unknown = (value.toJSON as (key: string) => unknown)(path);
+    if (json === undefined) throw cannotHold(path, 'what a toJSON() leaves undefined');
     if (json !== value) checkValue(json, path, depth + 1, budget);
     return;
   }

@@ -36,11 +36,12 @@ export function rebase(live: Record<string, unknown>, sent: string, stored: stri
   if (sent === stored) return;
   const before = partsOf(sent);
   const after = decodeData(stored);
+  const shared = sharedObjects(live);
   for (const key of new Set([...Object.keys(live), ...Object.keys(after)])) {
     const now = textIfReadable(live[key]);
     if (now !== before.get(key)) continue;
     if (!Object.hasOwn(after, key)) Reflect.deleteProperty(live, key);
-    else if (now !== JSON.stringify(after[key])) live[key] = renewed(live[key], after[key]);
+    else if (now !== JSON.stringify(after[key])) live[key] = renewed(live[key], after[key], shared);
   }
   reorder(live, Object.keys(after));
 }
@@ -54,17 +55,34 @@ function textIfReadable(value: unknown): string | undefined {
   }
 }
 
+/** Objects that stand in several places: in place they cannot take what is stored in one of them. */
+function sharedObjects(root: object): ReadonlySet<unknown> {
+  const seen = new Set<unknown>();
+  const shared = new Set<unknown>();
+  const visit = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return;
+    if (seen.has(value)) {
+      shared.add(value);
+      return;
+    }
+    seen.add(value);
+    Object.values(value).forEach(visit);
+  };
+  visit(root);
+  return shared;
+}
+
 /** The value `next`, inside the object or array that `held` is where both are of one kind. */
-function renewed(held: unknown, next: unknown): unknown {
-  if (Object.isFrozen(held)) return next;
+function renewed(held: unknown, next: unknown, shared: ReadonlySet<unknown>): unknown {
+  if (!Object.isExtensible(held) || shared.has(held)) return next;
   if (Array.isArray(held) && Array.isArray(next)) {
-    const items: unknown[] = next.map((item, index) => renewed(held[index], item));
+    const items: unknown[] = next.map((item, index) => renewed(held[index], item, shared));
     held.splice(0, held.length, ...items);
     return held;
   }
   if (isPlain(held) && isPlain(next)) {
     for (const key of Object.keys(held)) if (!Object.hasOwn(next, key)) Reflect.deleteProperty(held, key);
-    for (const key of Object.keys(next)) held[key] = renewed(held[key], next[key]);
+    for (const key of Object.keys(next)) held[key] = renewed(held[key], next[key], shared);
     reorder(held, Object.keys(next));
     return held;
   }

@@ -8,7 +8,7 @@ import { loadZod } from './load-zod.js';
 export interface Fields {
   readonly z: typeof Zod;
   /** An optional field: what it accepts, and in words what it expects. */
-  field(accepts: Zod.ZodType, expects: string): Zod.ZodType;
+  readonly field: (accepts: Zod.ZodType, expects: string) => Zod.ZodType;
 }
 
 type SchemaOf = (fields: Fields) => Zod.ZodObject;

@@ -12,6 +12,11 @@ export function newVersion(): string {
   return `${writer}-${(writes++).toString(36)}`;
 }
 
+/** Whether a store's answer is a session that can be used. */
+export function isLiving(record: SessionRecord | null): record is SessionRecord {
+  return record !== null && record.closed === undefined;
+}
+
 /** The record of a session that ends now: no data, no user, recognisable for a minute. */
 export function closedRecord(record: SessionRecord, at: number, movedTo?: SessionKey): SessionRecord {
   return {

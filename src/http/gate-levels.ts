@@ -44,7 +44,9 @@ export function levelFor(req: IncomingMessage, res: ServerResponse): Level {
   const app = expressAppOf(req);
   if (app?.response.isPrototypeOf(res) !== true || METHODS.some((method) => Object.hasOwn(res, method)))
     return wrap(res, (self) => keeperOf(self.req));
-  return (app.response[LEVEL] ??= wrap(app.response, (self) => keeperOf(self.req)));
+  const level = app.response[LEVEL] ?? wrap(app.response, (self) => keeperOf(self.req));
+  app.response[LEVEL] = level;
+  return level;
 }
 
 /** The outermost app: a mounted app's prototypes are gone again in its parent's error handlers. */

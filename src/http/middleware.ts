@@ -33,7 +33,9 @@ export function createMiddleware(engine: Engine): Middleware {
       );
       return;
     }
-    const sessions = ((req as WithSessions)[SESSIONS] ??= []);
+    const known = (req as WithSessions)[SESSIONS];
+    const sessions = known ?? [];
+    if (known === undefined) (req as WithSessions)[SESSIONS] = sessions;
     // Mounted twice: the first one has done everything.
     if (sessions.some((session) => session.engine === engine)) {
       next();

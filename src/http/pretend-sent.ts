@@ -8,9 +8,17 @@ interface Rendered {
 
 const BLOCKED = ['setHeader', 'appendHeader', 'removeHeader'] as const;
 
+/** Node's own error for what comes after the headers. */
+export function headersSent(res: ServerResponse): Error {
+  const [code, message] = isHttp1(res)
+    ? ['ERR_HTTP_HEADERS_SENT', 'Cannot write headers after they are sent to the client']
+    : ['ERR_HTTP2_HEADERS_SENT', 'Response has already been initiated.'];
+  return Object.assign(new Error(message), { code });
+}
+
 const PLACEHOLDER = 'held by session-store-js';
 
-const isHttp1 = (res: ServerResponse): boolean => Object.hasOwn(res, '_header');
+export const isHttp1 = (res: ServerResponse): boolean => Object.hasOwn(res, '_header');
 
 export function pretendSent(res: ServerResponse): void {
   if (isHttp1(res)) {

@@ -9,6 +9,7 @@ import type { SessionId, SessionRecord } from '../core/contract.js';
 import { hasCode, SessionError } from '../core/errors.js';
 import { expiryAt, isTouchDue } from '../core/expiry.js';
 import { checkKey, decodeData, encodeData } from '../core/json.js';
+import { isLiving } from '../core/record.js';
 import type { Engine } from './engine.js';
 import type { GateParty } from './response-gate.js';
 import { varyOnCookie } from './session-cookie.js';
@@ -233,7 +234,7 @@ export class RequestSession implements GateParty {
     const session = this.#session;
     if (this.#state !== 'live' || session === null) throw missing();
     const record = await this.engine.calls().find(session.key, true);
-    if (record === null || record.closed !== undefined) {
+    if (!isLiving(record)) {
       this.#state = 'ended';
       throw missing();
     }

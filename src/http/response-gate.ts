@@ -17,7 +17,7 @@ import {
   type Level,
   type Method,
 } from './gate-levels.js';
-import { isGone, pretendSent, unpretend } from './pretend-sent.js';
+import { headersSent, isGone, isHttp1, pretendSent, unpretend } from './pretend-sent.js';
 import { holdSocket } from './socket-guard.js';
 
 /** Somebody who has something to do before a response leaves. */
@@ -39,12 +39,28 @@ interface Head {
   readonly reason: string | undefined;
 }
 
-/** The response as it was when it came to us: what a 503 starts from. */
-interface Entry {
+interface StatusLine {
   readonly status: number;
   readonly message: string;
-  readonly headers: ReturnType<ServerResponse['getHeaders']>;
 }
+
+/** What a compression puts on a response besides the gate's methods. */
+const HOOKS = ['flush', 'on', 'addListener'] as const;
+
+/** The response as it was when it came to us: what a 503 starts from. */
+interface Entry extends StatusLine {
+  readonly headers: ReturnType<ServerResponse['getHeaders']>;
+  /** Its own ones, which a compression outside needs for the 503 too. */
+  readonly hooks: (PropertyDescriptor | undefined)[];
+}
+
+/** What is piped into a response. Old streams have neither method. */
+interface Source {
+  unpipe?(target: unknown): void;
+  resume?(): void;
+}
+
+type Listener = Parameters<ServerResponse['on']>[1];
 
 export class ResponseGate implements Keeper {
   readonly level: Level;
@@ -52,25 +68,40 @@ export class ResponseGate implements Keeper {
   readonly #next: Next;
   readonly #parties: GateParty[] = [];
   readonly #entry: Entry;
-  readonly #sources = new Set<{ unpipe(target: unknown): void }>();
+  readonly #sources = new Set<Source>();
+  readonly #drains: Listener[] = [];
   #state: 'idle' | 'head' | 'held' | 'open' | 'failed' = 'idle';
   #head: Head | null = null;
   #calls: { method: Method; args: unknown[] }[] = [];
+  #hasEnd = false;
   #releaseSocket: ((destroyed: boolean) => void) | undefined;
 
   private constructor(req: IncomingMessage, res: ServerResponse, next: Next) {
     this.#res = res;
     this.#next = next;
-    this.#entry = { status: res.statusCode, message: res.statusMessage, headers: res.getHeaders() };
+    this.#entry = {
+      ...lineOf(res),
+      headers: res.getHeaders(),
+      hooks: HOOKS.map((name) => Object.getOwnPropertyDescriptor(res, name)),
+    };
+    if (res.headersSent) this.#state = 'open';
     this.level = levelFor(req, res);
-    res.on('pipe', (source: { unpipe(target: unknown): void }) => this.#sources.add(source));
+    this.#watchDrain();
+    res.on('pipe', (source: Source) => this.#sources.add(source));
   }
 
   /** Puts a party behind the gate of a response; the first one builds it. */
   static join(req: IncomingMessage, res: ServerResponse, next: Next, party: GateParty): void {
-    let gate = keeperOf(req);
-    if (!(gate instanceof ResponseGate)) setKeeper(req, (gate = new ResponseGate(req, res, next)));
-    (gate as ResponseGate).#parties.push(party);
+    const keeper = keeperOf(req);
+    const gate = keeper instanceof ResponseGate ? keeper : new ResponseGate(req, res, next);
+    if (gate !== keeper) setKeeper(req, gate);
+    gate.#admit(party);
+  }
+
+  #admit(party: GateParty): void {
+    this.#parties.push(party);
+    // It comes after the response has begun to leave.
+    if (this.#state !== 'idle' && this.#state !== 'head') party.seal();
   }
 
   call(method: Method, args: unknown[]): unknown {
@@ -83,34 +114,41 @@ export class ResponseGate implements Keeper {
         if (method === 'writeHead') return this.#recordHead(args);
         break;
       default:
-        if (method === 'writeHead') throw headersSent();
+        if (method === 'writeHead') throw headersSent(this.#res);
     }
     checkChunk(method, args[0]);
     if (this.#state !== 'held') {
       if (!this.#parties.some(({ used }) => used)) return this.#pass(method, args);
+      // Node renders the head here. Whoever hooks writeHead inside must see it before the writes that follow, or an
+      // inner compression lets them pass as they are and the release announces them as gzip. `end` renders it after
+      // it has counted the body.
+      if (this.#state === 'idle' && method !== 'end') this.#res.writeHead(this.#res.statusCode);
       this.#hold();
     }
+    if (method === 'end') {
+      if (this.#hasEnd) return this.#swallow(method, args);
+      this.#hasEnd = true;
+      this.#releaseSocket = holdSocket(this.#res);
+    }
     this.#calls.push({ method, args });
-    if (method === 'end') this.#releaseSocket ??= holdSocket(this.#res);
     return method === 'write' ? false : this.#res;
   }
 
   /** Takes status and headers over at once, so that bad ones throw where they were written, as Node's do. */
   #recordHead(args: unknown[]): unknown {
+    const res = this.#res;
     const [status, second, third] = args;
     const reason = typeof second === 'string' ? second : undefined;
     const code = Number(status) | 0;
-    const isGood =
-      code >= 100 && code <= 999 && !(reason !== undefined && /[^\t\x20-\x7e\x80-\xff]/.test(reason));
-    // Node's own errors for bad arguments; it throws before it does anything.
-    if (!isGood) return this.level.inner(this.#res, 'writeHead', args);
-    if (code < 200 && code !== 101) return this.level.inner(this.#res, 'writeHead', args);
-    applyHeaders(this.#res, third ?? (reason === undefined ? second : undefined));
+    const isGood = code >= 100 && code <= 999 && !/[^\t\x20-\x7e\x80-\xff]/.test(reason ?? '');
+    // Node's own errors for bad arguments; HTTP/1 throws before it sends anything, HTTP/2 below.
+    if (!isGood && isHttp1(res)) return this.level.inner(res, 'writeHead', args);
+    res.statusCode = code;
+    applyHeaders(res, third ?? (reason === undefined ? second : undefined));
     this.#head = { status: code, reason };
     this.#state = 'head';
-    this.#res.statusCode = code;
-    pretendSent(this.#res);
-    return this.#res;
+    pretendSent(res);
+    return res;
   }
 
   #pass(method: Method, args: unknown[]): unknown {
@@ -121,31 +159,35 @@ export class ResponseGate implements Keeper {
 
   #hold(): void {
     // A status that is set after the response looks sent has no effect, as with Node.
-    const { statusCode, statusMessage } = this.#res;
+    const line = lineOf(this.#res);
     this.#state = 'held';
     pretendSent(this.#res);
     for (const party of this.#parties) party.seal();
     Promise.all(this.#parties.map((party) => party.settle())).then(
       // One turn of the event loop lets the responses of parallel requests leave together: 12 us less CPU each.
-      () => setImmediate(() => this.#release(statusCode, statusMessage)),
+      () => setImmediate(() => this.#release(line)),
       (error: unknown) => setImmediate(() => this.#fail(error)),
     );
   }
 
-  #release(status: number, message: string): void {
+  #release(line: StatusLine): void {
     const res = this.#res;
     try {
       unpretend(res);
       if (!isGone(res)) {
-        res.statusCode = status;
-        if (message) res.statusMessage = message;
+        setLine(res, line);
         for (const party of this.#parties) party.decorate(res);
       }
       this.#open();
       this.#replay();
+      this.#letSocketGo(true);
     } catch (error) {
-      if (res.headersSent) this.#next(error);
-      else this.#fail(error);
+      if (!res.headersSent) {
+        this.#fail(error);
+        return;
+      }
+      this.#letSocketGo(true);
+      this.#next(error);
     }
   }
 
@@ -162,26 +204,47 @@ export class ResponseGate implements Keeper {
       );
   }
 
+  /** Not corked: that would join what the handler wrote in chunks of its own. Node corks the socket itself. */
   #replay(): void {
     const res = this.#res;
     const calls = this.#calls;
     this.#calls = [];
     let isWritable = true;
-    let hasEnd = false;
-    const corked = calls.length > 1 && typeof res.cork === 'function';
-    if (corked) res.cork();
-    try {
-      for (const { method, args } of calls) {
-        const result = this.level.inner(res, method, args);
-        hasEnd ||= method === 'end';
-        if (method === 'write') isWritable &&= result !== false;
-      }
-    } finally {
-      if (corked) res.uncork();
-      this.#releaseSocket?.(true);
+    for (const { method, args } of calls) {
+      const result = this.level.inner(res, method, args);
+      if (method === 'write') isWritable &&= result !== false;
     }
     // Every held write said false; a writer that waits for drain would wait for ever.
-    if (isWritable && !hasEnd && calls.some(({ method }) => method === 'write')) res.emit('drain');
+    if (isWritable && !this.#hasEnd && calls.some(({ method }) => method === 'write')) this.#drain();
+  }
+
+  #drain(): void {
+    const res = this.#res;
+    const heard = new Set(res.listeners('drain'));
+    res.emit('drain');
+    for (const listener of this.#drains) if (!heard.has(listener)) Reflect.apply(listener, res, []);
+    this.#drains.length = 0;
+  }
+
+  /**
+   * A compression outside takes the listeners for `drain` to its own stream, which begins when the response is
+   * released and has nothing to drain then:
+   *
+   *   pipe: write -> false (held), on('drain') · release: compression's stream takes it all · nobody resumes the pipe
+   */
+  #watchDrain(): void {
+    const res = this.#res;
+    if (!Object.hasOwn(res, 'on')) return;
+    const on = res.on.bind(res);
+    res.on = (event: string, listener: Listener) => {
+      if (event === 'drain' && this.#state === 'held') this.#drains.push(listener);
+      return on(event, listener);
+    };
+  }
+
+  #letSocketGo(deliver: boolean): void {
+    this.#releaseSocket?.(deliver);
+    this.#releaseSocket = undefined;
   }
 
   /**
@@ -194,19 +257,31 @@ export class ResponseGate implements Keeper {
     this.#calls = [];
     unpretend(res);
     this.#state = 'failed';
-    for (const source of this.#sources) source.unpipe(res);
-    for (const method of [...METHODS, 'flush', 'on', 'addListener']) Reflect.deleteProperty(res, method);
-    this.#letThrough();
-    if (!isGone(res)) {
-      for (const name of res.getHeaderNames()) res.removeHeader(name);
-      for (const [name, value] of Object.entries(this.#entry.headers))
-        if (value !== undefined) res.setHeader(name, value);
-      res.statusCode = this.#entry.status;
-      if (this.#entry.message) res.statusMessage = this.#entry.message;
+    for (const source of this.#sources) {
+      source.unpipe?.(res);
+      // It runs out to nobody, as into the answer to HEAD: a file that stays paused would stay open.
+      source.resume?.();
     }
-    this.#releaseSocket?.(false);
+    for (const method of METHODS) Reflect.deleteProperty(res, method);
+    for (const [index, name] of HOOKS.entries()) {
+      Reflect.deleteProperty(res, name);
+      const own = this.#entry.hooks[index];
+      if (own !== undefined) Object.defineProperty(res, name, own);
+    }
+    this.#letThrough();
+    if (!isGone(res)) this.#restore(this.#entry);
+    this.#letSocketGo(false);
     for (const { method, args } of calls) this.#swallow(method, args);
     this.#next(error);
+  }
+
+  /** Touches only what differs: Node remembers which headers were removed, and how their names were written. */
+  #restore(entry: Entry): void {
+    const res = this.#res;
+    for (const name of res.getHeaderNames()) if (!Object.hasOwn(entry.headers, name)) res.removeHeader(name);
+    for (const [name, value] of Object.entries(entry.headers))
+      if (value !== undefined && res.getHeader(name) !== value) res.setHeader(name, value);
+    setLine(res, entry);
   }
 
   /** Methods for the error handler alone: calls of the handler come through what it captured, to this gate. */
@@ -218,8 +293,10 @@ export class ResponseGate implements Keeper {
         writable: true,
         value: (...args: unknown[]): unknown => {
           if (hasEnded) return this.#swallow(method, args);
-          hasEnded = method === 'end';
-          return this.level.inner(this.#res, method, args);
+          const result = this.level.inner(this.#res, method, args);
+          // Not before: `end` calls writeHead, and on HTTP/2 write, by these names.
+          if (method === 'end') hasEnded = true;
+          return result;
         },
       });
     }
@@ -240,9 +317,14 @@ function checkChunk(method: Method, chunk: unknown): void {
   new OutgoingMessage().write(chunk);
 }
 
-function headersSent(): Error {
-  const error = new Error('Cannot write headers after they are sent to the client');
-  return Object.assign(error, { code: 'ERR_HTTP_HEADERS_SENT' });
+function lineOf(res: ServerResponse): StatusLine {
+  // HTTP/2 has no message and warns whoever reads it.
+  return { status: res.statusCode, message: isHttp1(res) ? res.statusMessage : '' };
+}
+
+function setLine(res: ServerResponse, { status, message }: StatusLine): void {
+  res.statusCode = status;
+  if (isHttp1(res)) res.statusMessage = message;
 }
 
 /** The headers argument of writeHead: an object, a flat list of names and values, or a list of pairs. */
@@ -252,7 +334,7 @@ function applyHeaders(res: ServerResponse, headers: unknown): void {
     for (const [name, value] of Object.entries(headers)) res.setHeader(name, value as string);
     return;
   }
-  const flat: unknown[] = headers.some(Array.isArray) ? headers.flat() : headers;
+  const flat: unknown[] = Array.isArray(headers[0]) ? headers.flat() : headers;
   if (flat.length % 2 !== 0)
     throw Object.assign(new TypeError("The argument 'headers' is invalid"), {
       code: 'ERR_INVALID_ARG_VALUE',

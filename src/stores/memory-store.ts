@@ -84,8 +84,8 @@ class Entry implements Indexed {
     this.idleMs = record.idleMs;
     this.ownExpiry = record.expiresAt !== null;
     this.owner = record.owner;
-    this.meta = record.meta;
-    this.closed = record.closed;
+    this.meta = record.meta && structuredClone(record.meta);
+    this.closed = record.closed && { ...record.closed };
   }
 
   toRecord(withData: boolean): SessionRecord {
@@ -99,8 +99,8 @@ class Entry implements Indexed {
       idleMs: this.idleMs,
       expiresAt: this.ownExpiry ? this.dueAt : null,
       ...(this.owner === undefined ? null : { owner: this.owner }),
-      ...(this.meta === undefined ? null : { meta: { ...this.meta } }),
-      ...(this.closed === undefined ? null : { closed: this.closed }),
+      ...(this.meta === undefined ? null : { meta: structuredClone(this.meta) }),
+      ...(this.closed === undefined ? null : { closed: { ...this.closed } }),
     };
   }
 }

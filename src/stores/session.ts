@@ -64,7 +64,7 @@ export class Cookie {
 
   /** The attributes as a `Set-Cookie` serializer takes them. */
   get data(): CookieData {
-    return { ...this, expires: this.expires };
+    return Object.assign({}, this, { expires: this.expires });
   }
 
   toJSON(): CookieData {

@@ -20,7 +20,7 @@ import {
 } from '../core/contract.js';
 import { SessionError } from '../core/errors.js';
 import { handleOf, isHandle } from '../core/ids.js';
-import { closedRecord, newVersion } from '../core/record.js';
+import { closedRecord, isLiving, newVersion } from '../core/record.js';
 import { expiryOf, sessionOf, textOfSession } from './express-face.js';
 import { Periodic } from './periodic.js';
 import { Session, type SessionRequest, type StoredSession } from './session.js';
@@ -197,7 +197,7 @@ export abstract class RecordStore extends Store implements StoreContract {
   override get(sid: string, callback?: Callback<StoredSession | null>): Promise<StoredSession | null> {
     const get = async (): Promise<StoredSession | null> => {
       const record = await this.find(this.#keyNamed(sid));
-      return record === null || record.closed !== undefined ? null : sessionOf(record);
+      return isLiving(record) ? sessionOf(record) : null;
     };
     return answer(get(), callback);
   }
@@ -296,7 +296,7 @@ export abstract class RecordStore extends Store implements StoreContract {
     const key = this.#keyNamed(sid);
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const found = await this.find(key, { fresh: true });
-      if (found === null || found.closed !== undefined) return;
+      if (!isLiving(found)) return;
       if (await this.replace(closedRecord(found, this.clock.now()), found.version)) return;
     }
     await this.remove(key);

@@ -1,0 +1,176 @@
+// Memory stores that hold very many sessions: what one takes, and how long work on all of them holds the event loop.
+// Each measurement asks for a process of its own, with --expose-gc.
+import { randomBytes } from 'node:crypto';
+import { createRequire } from 'node:module';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+import { Watch } from './watch.mjs';
+
+const require = createRequire(import.meta.url);
+const HOUR_MS = 3_600_000;
+
+/** Of data in JSON, without what the store adds. */
+export const BYTES = 300;
+export const TOUCHES = 200_000;
+
+/** Ours: heap, count, touch, getPage, sweep. */
+export async function ours(count) {
+  const SessionManager = require('../../dist/cjs/index.cjs');
+  const { systemClock, newVersion } = SessionManager;
+  // Stands still until the sweep, so that exactly one session in a hundred has ended then.
+  const startedAt = systemClock.now();
+  let now = () => startedAt;
+  const clock = { now: () => now(), after: systemClock.after };
+  const store = new SessionManager.MemoryStore({ cleanupInterval: 0, clock });
+  const sessions = new SessionManager({ store, clock, secret: 'a benchmark, longer than thirty-two bytes' });
+
+  // Records as the manager makes them: `firstRecord` in src/http/session-target.ts, with the data of the first commit.
+  const { sample, heapPerSession, insertUs } = await fill(count, 32, (id, data, remaining) => {
+    const createdAt = clock.now();
+    const record = { v: 1, key: store.keyOf(id), data: '{}', version: newVersion(), createdAt };
+    const times = { deadlineAt: createdAt + 12 * HOUR_MS, idleMs: HOUR_MS, expiresAt: createdAt + remaining };
+    return store.insert({ ...record, ...times, data: JSON.stringify(data), version: newVersion() });
+  });
+
+  const watch = new Watch();
+  const counting = await watch.during(async () => {
+    for (let call = 0; call < 1_000; call++) await watch.slice(() => sessions.count());
+  });
+
+  const listing = {};
+  for (const limit of [100, 1_000]) {
+    let listed = 0;
+    const times = await watch.during(async () => {
+      for (let cursor = null, isFirst = true; isFirst || cursor !== null; isFirst = false) {
+        const page = await watch.slice(() => sessions.getPage({ limit, cursor }));
+        listed += page.sessions.length;
+        ({ cursor } = page);
+        await nextTurn();
+      }
+    });
+    listing[limit] = { ...times, listed };
+  }
+
+  // The first hundredth of the hour over which the sessions end has passed. Swept as the store's own cleanup does it.
+  const skipped = BEFORE_THE_FIRST_ENDS_MS + HOUR_MS / 100;
+  now = () => startedAt + skipped;
+  const before = await sessions.count();
+  const times = await watch.during(async () => {
+    while ((await watch.turns(() => store.removeExpired(500))) > 0) await nextTurn();
+  });
+  const sweeping = { ...times, removed: before - (await sessions.count()) };
+
+  now = () => systemClock.now() + skipped;
+  const touching = await touchAll(watch, sample, (id) => {
+    const key = store.keyOf(id);
+    return () => store.extend(key, clock.now() + HOUR_MS);
+  });
+  return { heapPerSession, insertUs, counting, touching, listing, sweeping };
+}
+
+/** memorystore 1.6: heap, touch, sweep. */
+export function memorystore(count) {
+  const MemoryStore = require('memorystore')(require('express-session'));
+  return peer(count, new MemoryStore({}), (store) => store.prune());
+}
+
+/** express-session's MemoryStore, which never sweeps: heap, touch. */
+export function expressSession(count) {
+  const { MemoryStore } = require('express-session');
+  return peer(count, new MemoryStore());
+}
+
+async function peer(count, store, prune) {
+  const { Cookie } = require('express-session');
+  const cookieFor = (remaining) => {
+    const cookie = new Cookie({ path: '/', httpOnly: true, maxAge: remaining });
+    cookie.originalMaxAge = HOUR_MS;
+    return cookie;
+  };
+  const { sample, heapPerSession, insertUs } = await fill(count, 24, (id, data, remaining) => {
+    store.set(id, { cookie: cookieFor(remaining), ...data });
+  });
+  const watch = new Watch();
+  const touching = await touchAll(watch, sample, (id) => {
+    const session = { cookie: cookieFor(HOUR_MS) };
+    return () => store.touch(id, session);
+  });
+  // On the system's clock nothing has ended yet: what is measured is the looking.
+  const sweeping = prune === undefined ? null : await watch.during(() => watch.slice(() => prune(store)));
+  return { heapPerSession, insertUs, touching, sweeping };
+}
+
+/** While the peers are filled, on the system's clock, no session may end. */
+const BEFORE_THE_FIRST_ENDS_MS = 600_000;
+
+/**
+ * Stores `count` sessions, no two alike, that end evenly spread over an hour, as those of a busy site do.
+ * Returns ids of sessions, the heap that each session takes and the time of an insert.
+ */
+async function fill(count, idBytes, insert) {
+  const sample = new Sample(idBytes, Math.min(TOUCHES, count));
+  const userBytes = '{"user":"","cart":""}'.length;
+  const empty = heap();
+  let insertMs = 0;
+  for (let index = 0; index < count; index++) {
+    const user = String(index);
+    const filler = randomBytes(BYTES).toString('base64url');
+    const data = { user, cart: filler.slice(0, BYTES - userBytes - user.length) };
+    // Neighbours in the order of creation end at quite different times.
+    const remaining = BEFORE_THE_FIRST_ENDS_MS + Math.floor((((index * 7919) % count) / count) * HOUR_MS);
+    const id = sample.take(randomBytes(idBytes));
+    const startedAt = performance.now();
+    await insert(id, data, remaining);
+    insertMs += performance.now() - startedAt;
+    if (index % 1_000 === 0) await nextTurn();
+  }
+  await nextTurn();
+  const heapPerSession = (heap() - empty) / count;
+  return { sample, heapPerSession, insertUs: (insertMs * 1_000) / count };
+}
+
+/** Ids to touch, in bytes outside the heap: as strings they would count as the stores'. */
+class Sample {
+  #bytes;
+  #width;
+  #taken = 0;
+
+  constructor(idBytes, size) {
+    this.#width = idBytes;
+    this.#bytes = Buffer.alloc(idBytes * size);
+  }
+
+  take(bytes) {
+    const at = this.#taken++ * this.#width;
+    if (at < this.#bytes.length) bytes.copy(this.#bytes, at);
+    return bytes.toString('base64url');
+  }
+
+  get size() {
+    return this.#bytes.length / this.#width;
+  }
+
+  id(index) {
+    return this.#bytes.toString('base64url', index * this.#width, (index + 1) * this.#width);
+  }
+}
+
+/** @param prepare Returns the touch of an id: only that is timed. */
+async function touchAll(watch, sample, prepare) {
+  let touchMs = 0;
+  const times = await watch.during(async () => {
+    for (let index = 0; index < sample.size; index++) {
+      const touch = prepare(sample.id(index));
+      const startedAt = performance.now();
+      await watch.slice(touch);
+      touchMs += performance.now() - startedAt;
+      if (index % 500 === 0) await nextTurn();
+    }
+  });
+  return { ...times, touchUs: (touchMs * 1_000) / sample.size };
+}
+
+function heap() {
+  for (let pass = 0; pass < 3; pass++) globalThis.gc();
+  return process.memoryUsage().heapUsed;
+}

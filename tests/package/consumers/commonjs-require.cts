@@ -1,0 +1,82 @@
+// A CommonJS consumer with `import = require`.
+import express = require('express');
+import SessionManager = require('session-store-js');
+import testing = require('session-store-js/testing');
+
+declare module 'session-store-js' {
+  interface SessionData {
+    userId: string;
+  }
+}
+
+interface AppSession {
+  cart: string[];
+  visits: number;
+}
+
+class MapStore extends SessionManager.RecordStore {
+  readonly #records = new Map<SessionManager.SessionKey, SessionManager.SessionRecord>();
+
+  override find(key: SessionManager.SessionKey): Promise<SessionManager.SessionRecord | null> {
+    return Promise.resolve(this.#records.get(key) ?? null);
+  }
+  override insert(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+  override replace(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+  override extend(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+  override remove(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+}
+
+const secret = 'a secret for consumers, longer than thirty-two bytes';
+const sessions: SessionManager = new SessionManager({ secret, store: new MapStore() });
+const typed: SessionManager<AppSession> = new SessionManager<AppSession>({
+  secret,
+  initial: () => ({ visits: 0 }),
+});
+class MySessions extends SessionManager<AppSession> {
+  async isEmpty(): Promise<boolean> {
+    return (await this.count()) === 0;
+  }
+}
+
+const app = express();
+app.use(sessions.middleware(), typed.middleware(), new MySessions({ secret }).middleware());
+app.get('/:id', async (req, res) => {
+  const user: string | undefined = await sessions.get(req, 'userId');
+  // @ts-expect-error -- the augmentation says that it is a string
+  await sessions.set(req, 'userId', 5);
+  await sessions.set(req, 'anything', 5);
+  const visits: number = await typed.update(req, 'visits', (count = 0) => count + 1);
+  await typed.set(req, { cart: ['tea'] });
+  // @ts-expect-error -- no key of AppSession
+  await typed.get(req, 'nothing');
+  // @ts-expect-error -- a list of strings
+  await typed.set(req, 'cart', 'tea');
+  // @ts-expect-error -- as update must return a number
+  await typed.update(req, 'visits', () => 'many');
+  const { cart } = typed.session(req);
+  res.json({ user, visits, first: cart?.[0]?.toUpperCase() });
+});
+app.post(
+  '/:id',
+  sessions.handler(async (req, res) => {
+    res.status(200).json({ id: req.params.id.toUpperCase(), user: await sessions.get(req, 'userId') });
+    // @ts-expect-error -- express knows the parameters of the path
+    req.params.nothing;
+  }),
+);
+sessions.on('created', ({ handle }) => handle.toUpperCase());
+
+const store: SessionManager.MemoryStore = new SessionManager.MemoryStore({
+  maxAge: 1000,
+  clock: testing.createFakeClock(),
+});
+const error: SessionManager.SessionError = new SessionManager.SessionError('ERR_SESSION_ENDED', 'Over.');
+if (SessionManager.hasCode(error, 'ERR_SESSION_ENDED')) void store.close();

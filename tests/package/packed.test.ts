@@ -1,0 +1,225 @@
+// The tarball as a stranger installs it: through `require`, `import` and TypeScript.
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const ROOT = resolve(__dirname, '../..');
+const { devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+  devDependencies: Record<string, string>;
+};
+let home: string;
+
+jest.setTimeout(180_000);
+
+/** The tarball that `.ci/run` has packed already, or a fresh one. */
+function pack(): string {
+  const given = process.env['PACKED_TARBALL'];
+  if (given !== undefined) return given;
+  const to = join(home, 'packed');
+  mkdirSync(to);
+  execFileSync('npm', ['pack', '--pack-destination', to], { cwd: ROOT, stdio: 'pipe' });
+  const [name = ''] = readdirSync(to);
+  return join(to, name);
+}
+
+beforeAll(() => {
+  home = mkdtempSync(join(tmpdir(), 'session-store-js-'));
+  const tarball = pack();
+  writeFileSync(join(home, 'package.json'), '{ "private": true }');
+  const others = ['express', '@types/express', '@types/express-session', '@types/node'];
+  execFileSync(
+    'npm',
+    [
+      ...['install', '--no-audit', '--no-fund', '--ignore-scripts', '--prefer-offline', tarball],
+      ...others.map((name) => `${name}@${devDependencies[name] ?? ''}`),
+    ],
+    { cwd: home, stdio: 'pipe' },
+  );
+  cpSync(join(__dirname, 'consumers'), join(home, 'consumers'), { recursive: true });
+});
+
+afterAll(() => {
+  rmSync(home, { recursive: true, force: true });
+});
+
+/** What a script prints, run in the consumer's directory. */
+function run(file: string, source: string): unknown {
+  writeFileSync(join(home, file), source);
+  return JSON.parse(execFileSync(process.execPath, [file], { cwd: home, encoding: 'utf8' }));
+}
+
+const SECRET = 'a secret for consumers, longer than thirty-two bytes';
+const NAMES = [
+  'SessionManager',
+  'MemoryStore',
+  'RecordStore',
+  'Store',
+  'SessionError',
+  'hasCode',
+  'systemClock',
+];
+
+describe('the packed tarball', () => {
+  it('holds the builds, their sources and the documents, and nothing else', () => {
+    const installed = join(home, 'node_modules/session-store-js');
+    expect(readdirSync(installed).sort()).toEqual(
+      ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'dist', 'package.json', 'src'].sort(),
+    );
+    expect(readdirSync(join(installed, 'dist')).sort()).toEqual(['cjs', 'esm']);
+  });
+
+  it('gives the class itself to require, with every named export as a property', () => {
+    const found = run(
+      'required.cjs',
+      `const SessionManager = require('session-store-js');
+      const { MemoryStore } = SessionManager;
+      console.log(JSON.stringify({
+        name: SessionManager.name,
+        self: SessionManager.SessionManager === SessionManager && SessionManager.default === SessionManager,
+        isStore: new SessionManager({ secret: '${SECRET}' }).store instanceof MemoryStore,
+        missing: ${JSON.stringify(NAMES)}.filter((name) => SessionManager[name] === undefined),
+        testing: typeof require('session-store-js/testing').storeContract,
+        version: require('session-store-js/package.json').version,
+      }));`,
+    );
+    const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+    expect(found).toEqual({
+      name: 'SessionManager',
+      self: true,
+      isStore: true,
+      missing: [],
+      testing: 'function',
+      version,
+    });
+  });
+
+  it('gives default and named exports to import', () => {
+    const found = run(
+      'imported.mjs',
+      `import SessionManager, * as named from 'session-store-js';
+      import { storeContract } from 'session-store-js/testing';
+      console.log(JSON.stringify({
+        name: SessionManager.name,
+        self: named.SessionManager === SessionManager,
+        isStore: new SessionManager({ secret: '${SECRET}' }).store instanceof named.MemoryStore,
+        missing: ${JSON.stringify(NAMES)}.filter((name) => named[name] === undefined),
+        testing: typeof storeContract,
+      }));`,
+    );
+    expect(found).toEqual({
+      name: 'SessionManager',
+      self: true,
+      isStore: true,
+      missing: [],
+      testing: 'function',
+    });
+  });
+
+  it('takes a store of the one build in a manager of the other', () => {
+    const found = run(
+      'mixed.mjs',
+      `import SessionManager from 'session-store-js';
+      import { createRequire } from 'node:module';
+      const { MemoryStore, SessionError } = createRequire(import.meta.url)('session-store-js');
+      const store = new MemoryStore();
+      const { hasCode } = await import('session-store-js');
+      console.log(JSON.stringify([
+        new SessionManager({ secret: '${SECRET}', store }).store === store,
+        hasCode(new SessionError('ERR_SESSION_ENDED', ''), 'ERR_SESSION_ENDED'),
+      ]));`,
+    );
+    expect(found).toEqual([true, true]);
+  });
+
+  it.each([
+    ['require', 'zod.cjs', `const SessionManager = require('session-store-js'); const { cache } = require;`],
+    [
+      'import',
+      'zod.mjs',
+      `import SessionManager from 'session-store-js'; import { createRequire } from 'node:module';
+      const { cache } = createRequire(import.meta.url);`,
+    ],
+  ])('loads zod with the first manager, not with %s', (_how, file, head) => {
+    const found = run(
+      file,
+      `${head}
+      const loaded = () => Object.keys(cache).some((name) => /[\\\\/]zod[\\\\/]/.test(name));
+      const before = loaded();
+      new SessionManager({ secret: '${SECRET}' });
+      console.log(JSON.stringify([before, loaded()]));`,
+    );
+    expect(found).toEqual([false, true]);
+  });
+});
+
+describe('TypeScript consumers of the tarball', () => {
+  const cjs = ['commonjs-require.cts', 'commonjs-import.cts'];
+  const esm = ['module.mts', 'beside-express-session.mts'];
+
+  it.each([
+    ['node16', ['--module', 'node16'], [...cjs, ...esm]],
+    ['nodenext', ['--module', 'nodenext'], [...cjs, ...esm]],
+    ['bundler', ['--module', 'esnext', '--moduleResolution', 'bundler'], esm],
+    [
+      'node10',
+      ['--module', 'commonjs', '--moduleResolution', 'node10', '--ignoreDeprecations', '6.0'],
+      ['commonjs-require.cts', 'commonjs-import.cts'],
+    ],
+  ])('compile with %s resolution, library checks on', (_name, options, files) => {
+    const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+    const flags = [
+      '--noEmit',
+      '--strict',
+      '--skipLibCheck',
+      'false',
+      '--target',
+      'es2022',
+      '--types',
+      'node',
+    ];
+    const found: string[] = [];
+    // Each in a program of its own: an augmentation holds for the whole program.
+    for (const file of files) {
+      const { stdout } = spawnSync(process.execPath, [tsc, ...flags, ...options, join('consumers', file)], {
+        cwd: home,
+        encoding: 'utf8',
+      });
+      if (stdout !== '') found.push(stdout);
+    }
+    expect(found).toEqual([]);
+  });
+});
+
+describe('npm start', () => {
+  it('builds what is missing, prints its address, counts, and ends by itself on SIGTERM', async () => {
+    const build = spawnSync(process.execPath, ['scripts/build.mjs', '--if-needed'], { cwd: ROOT });
+    expect(build.status).toBe(0);
+    // Not through npm, so that the signal meets the server itself.
+    const child = spawn(
+      process.execPath,
+      [join(ROOT, 'node_modules/ts-node/dist/bin.js'), '--transpile-only', 'examples/memory-server.ts'],
+      { cwd: ROOT, env: { ...process.env, PORT: '0', NODE_ENV: '' }, stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    const exited = new Promise<number | null>((done) => child.once('exit', done));
+    const address = await new Promise<string>((done, fail) => {
+      let output = '';
+      child.stdout.on('data', (chunk: Buffer) => {
+        output += chunk.toString();
+        const [found] = /http:\S+/.exec(output) ?? [];
+        if (found !== undefined) done(found);
+      });
+      child.once('exit', () => {
+        fail(new Error(`npm start ended: ${output}`));
+      });
+    });
+    let cookie = '';
+    for (const visits of [1, 2, 3]) {
+      const response = await fetch(address, { headers: { cookie, connection: 'close' } });
+      expect(await response.text()).toContain(`this page ${String(visits)} times`);
+      cookie = response.headers.getSetCookie()[0]?.split(';')[0] ?? cookie;
+    }
+    child.kill('SIGTERM');
+    expect(await exited).toBe(0);
+  });
+});
