@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-import { isBroken, type SessionRecord } from './core/contract.js';
+import { isBroken, type BrokenRecord, type SessionRecord } from './core/contract.js';
 import { SessionError } from './core/errors.js';
 import { decodeData } from './core/json.js';
 import { Engine, type SessionEvents } from './http/engine.js';
@@ -161,7 +161,7 @@ export class SessionManager<AppSession extends object = SessionData> extends Eve
     const request = { limit, ...(cursor == null ? null : { cursor }) };
     const page = await this.store.capable('page').page(request);
     return {
-      sessions: page.records.flatMap((entry) => (isBroken(entry) ? [] : [this.#summary(entry)])),
+      sessions: page.records.flatMap((entry) => this.#summaries(entry)),
       cursor: page.cursor,
     };
   }
@@ -216,7 +216,9 @@ export class SessionManager<AppSession extends object = SessionData> extends Eve
       // Inside a promise, so that a throw before the first await is a rejection too.
       new Promise((resolve) => {
         resolve(fn(req, res, next));
-      }).catch(next);
+      }).catch((error: unknown) => {
+        next(error ?? new Error('The handler rejected without saying why.'));
+      });
     };
   }
 
@@ -242,8 +244,16 @@ export class SessionManager<AppSession extends object = SessionData> extends Eve
     return session.data;
   }
 
-  #summary(record: SessionRecord): SessionSummary<AppSession> {
-    const { key, data, createdAt, expiresAt } = record;
-    return { handle: this.store.handleOf(key), data: decodeData(data) as AppSession, createdAt, expiresAt };
+  /** A session as a list shows it; one that cannot be read is reported and left out, the list goes on. */
+  #summaries(entry: SessionRecord | BrokenRecord): SessionSummary<AppSession>[] {
+    const handle = this.store.handleOf(entry.key);
+    try {
+      if (isBroken(entry)) throw entry.error;
+      const { data, createdAt, expiresAt } = entry;
+      return [{ handle, data: decodeData(data) as AppSession, createdAt, expiresAt }];
+    } catch (error) {
+      this.#engine.fault({ error, reason: 'store', handle });
+      return [];
+    }
   }
 }

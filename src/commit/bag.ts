@@ -28,11 +28,20 @@ export class Bag {
   pending(): string | null {
     try {
       // Equal texts are the common case; the checks are for what is about to be stored.
-      if (JSON.stringify(this.live) === this.#sent) return null;
+      if (JSON.stringify(this.live) === this.#sent && !this.#hidesValues()) return null;
     } catch {
       // `encode` says what is wrong with it.
     }
     return this.encode();
+  }
+
+  /** JSON leaves functions and symbols out: a text that has not changed does not show them. */
+  #hidesValues(): boolean {
+    for (const key of Object.keys(this.live)) {
+      const type = typeof this.live[key];
+      if (type === 'function' || type === 'symbol') return true;
+    }
+    return false;
   }
 
   /** What the store holds of a key, as far as this request knows: a copy. */

@@ -35,10 +35,22 @@ export interface Target {
   renew(): void;
 }
 
+/** A session's text before and after what a request did to it. */
+export interface TextChange {
+  readonly base: string;
+  readonly mine: string;
+}
+
 /** What a request wants written. */
 export type Change =
-  | { readonly kind: 'text'; readonly base: string; readonly mine: string }
-  | { readonly kind: 'update'; readonly key: string; readonly fn: (value: unknown) => unknown };
+  | ({ readonly kind: 'text' } & TextChange)
+  | {
+      readonly kind: 'update';
+      readonly key: string;
+      readonly fn: (value: unknown) => unknown;
+      /** What the request changed before; it lands with the update or not at all. */
+      readonly before?: TextChange;
+    };
 
 export interface Move {
   /** Another idle time for the session, ms. */
@@ -225,10 +237,7 @@ export class Lanes {
     for (const job of batch) {
       const { change } = job;
       try {
-        let value: unknown;
-        if (change.kind === 'update') value = draft.update(change.key, change.fn);
-        else draft.change(change.base, change.mine);
-        landing.push({ job, value });
+        landing.push({ job, value: apply(change, draft) });
       } catch (error) {
         job.reject(error);
       }
@@ -257,4 +266,15 @@ export class Lanes {
     const { store, clock, storeTimeout } = this.#options;
     return new StoreCalls(store, clock, storeTimeout);
   }
+}
+
+function apply(change: Change, draft: Draft): unknown {
+  if (change.kind === 'text') {
+    draft.change(change.base, change.mine);
+    return undefined;
+  }
+  const { key, fn, before } = change;
+  return before === undefined
+    ? draft.update(key, fn)
+    : draft.changeAndUpdate(before.base, before.mine, key, fn);
 }

@@ -43,6 +43,8 @@ export function cookieValues(header: string, name: string): string[] {
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const ATTRIBUTE = /^[\x20-\x3a\x3c-\x7e]*$/;
 const MAX_COOKIE_BYTES = 4096;
+/** Browsers keep no cookie for longer than 400 days (RFC 6265bis, 5.5). */
+export const MAX_AGE_MS = 400 * 24 * 3_600_000;
 
 export const isCookieName = (name: string): boolean => NAME.test(name);
 export const isCookieAttribute = (value: string): boolean => ATTRIBUTE.test(value);

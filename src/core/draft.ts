@@ -40,6 +40,17 @@ export class Draft {
     for (const [key] of overwritten) this.overwritten.add(key);
   }
 
+  /** A change and an update on top of it: both or neither. */
+  changeAndUpdate(base: string, mine: string, key: string, fn: (value: unknown) => unknown): unknown {
+    const before = this.text;
+    const trial = new Draft(before, this.#limits);
+    trial.change(base, mine);
+    const value = trial.update(key, fn);
+    this.change(before, trial.text);
+    for (const overwritten of trial.overwritten) this.overwritten.add(overwritten);
+    return value;
+  }
+
   /**
    * Sets a key to what `fn` makes of its value, and returns it.
    * @throws {SessionError} and leaves the draft as it was: ERR_SESSION_UPDATE_ASYNC for a promise, or what the value

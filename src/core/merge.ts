@@ -90,7 +90,7 @@ function renewed(held: unknown, next: unknown, shared: ReadonlySet<unknown>): un
 }
 
 /** Lists these keys last and in this order: equal data must have equal text. */
-function reorder(object: Record<string, unknown>, keys: readonly string[]): void {
+export function reorder(object: Record<string, unknown>, keys: readonly string[]): void {
   for (const key of keys) {
     if (!Object.hasOwn(object, key)) continue;
     const value = object[key];

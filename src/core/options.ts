@@ -27,25 +27,43 @@ function build(schema: SchemaOf): Zod.ZodObject {
 /**
  * @param what The constructor, for the message.
  * @param schema Built once, on first use.
+ * @param rules What options must keep together; may be given options of wrong types.
  * @throws {SessionError} ERR_SESSION_OPTIONS
  */
-export function checkOptions(what: string, schema: SchemaOf, options: unknown): void {
+export function checkOptions<Options>(
+  what: string,
+  schema: SchemaOf,
+  options: Options,
+  rules: (options: Options) => string[] = () => [],
+): void {
   const object = built.get(schema) ?? build(schema);
   built.set(schema, object);
   const { error } = object.safeParse(options);
-  if (error === undefined) return;
-  const known = Object.keys(object.shape);
-  const faults = error.issues.flatMap((issue) => {
+  const faults = (error?.issues ?? []).flatMap((issue) => {
     if (issue.code === 'unrecognized_keys')
-      return issue.keys.map((key) => unknownOption([...issue.path, key].join('.'), known));
+      return issue.keys.map((key) =>
+        unknownOption([...issue.path, key].join('.'), key, optionsAt(object, issue.path)),
+      );
     const where = issue.path.join('.');
     return [where === '' ? 'the options must be an object' : `"${where}" ${issue.message}`];
   });
-  throw new SessionError('ERR_SESSION_OPTIONS', `Wrong options for ${what}: ${faults.join('; ')}.`);
+  if (typeof options === 'object' && options !== null) faults.push(...rules(options));
+  if (faults.length > 0)
+    throw new SessionError('ERR_SESSION_OPTIONS', `Wrong options for ${what}: ${faults.join('; ')}.`);
 }
 
-function unknownOption(name: string, known: readonly string[]): string {
-  const near = known.find((option) => option.toLowerCase() === name.toLowerCase());
-  if (near !== undefined) return `"${name}" is not an option, "${near}" is`;
-  return `"${name}" is not an option (there are: ${known.join(', ')})`;
+/** The names of the options at a place: those of `cookie` for `cookie.samesite`. */
+function optionsAt(schema: Zod.ZodObject, path: readonly PropertyKey[]): string[] {
+  let { shape } = schema as { shape: Readonly<Record<PropertyKey, unknown>> };
+  for (const name of path) {
+    const nested = shape[name] as Partial<Zod.ZodOptional<Zod.ZodObject>>;
+    shape = (nested.unwrap?.() ?? schema).shape;
+  }
+  return Object.keys(shape);
+}
+
+function unknownOption(where: string, key: string, known: readonly string[]): string {
+  const near = known.find((option) => option.toLowerCase() === key.toLowerCase());
+  if (near !== undefined) return `"${where}" is not an option, "${near}" is`;
+  return `"${where}" is not an option (there are: ${known.join(', ')})`;
 }

@@ -9,7 +9,8 @@ let writes = 0;
 /** A version that no other write of any process has. Not a secret. */
 export function newVersion(): string {
   if (writer === '') writer = randomBytes(9).toString('base64url');
-  return `${writer}-${(writes++).toString(36)}`;
+  // Joined, not concatenated: flat strings take less memory in a store that keeps millions.
+  return [writer, (writes++).toString(36)].join('-');
 }
 
 /** Whether a store's answer is a session that can be used. */

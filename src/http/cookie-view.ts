@@ -1,5 +1,6 @@
 // `req.session.cookie`: the cookie's attributes and the session's times, with express-session's names.
 import type { SessionRecord } from '../core/contract.js';
+import { MAX_AGE_MS } from '../core/cookie.js';
 import { SessionError } from '../core/errors.js';
 import { expiryAt } from '../core/expiry.js';
 import type { Config } from './options.js';
@@ -67,10 +68,10 @@ export class CookieView implements SessionCookieView {
 
   /** @throws {SessionError} ERR_SESSION_VALUE: no duration means "for ever" by mistake */
   set maxAge(ms: number | null) {
-    if (ms === null || !Number.isSafeInteger(ms) || ms <= 0)
+    if (ms === null || !Number.isSafeInteger(ms) || ms <= 0 || ms > MAX_AGE_MS)
       throw new SessionError(
         'ERR_SESSION_VALUE',
-        'cookie.maxAge must be a whole number of milliseconds above 0.',
+        'cookie.maxAge must be a whole number of milliseconds above 0, 400 days at most.',
       );
     this.#idleMs = ms;
     this.#setIdle(ms);

@@ -100,7 +100,10 @@ export class Engine {
   /** Tells listeners, outside the commit that it is about: what a listener throws is not the session's. */
   emit<Name extends keyof SessionEvents>(name: Name, facts: () => SessionEvents[Name][0]): void {
     if (this.#sink.listenerCount(name) === 0) return;
-    process.nextTick(() => this.#sink.emit(name, facts()));
+    process.nextTick(() => {
+      // Counted again: a once() may be used up by now, and an `error` that nobody hears is thrown.
+      if (this.#sink.listenerCount(name) > 0) this.#sink.emit(name, facts());
+    });
   }
 
   /** A fault in the background: an `error` event, or a line in the log where nobody listens. */

@@ -16,7 +16,7 @@ type WithSessions = IncomingMessage & { [SESSIONS]?: RequestSession[] };
 
 /** The view of one manager. @throws {SessionError} ERR_SESSION_NO_MIDDLEWARE */
 export function requestSession(req: IncomingMessage, engine: Engine): RequestSession {
-  const found = find(req, (session) => session.engine === engine);
+  const found = find(req, (session) => session.isOf(engine));
   if (found !== undefined) return found;
   throw new SessionError(
     'ERR_SESSION_NO_MIDDLEWARE',
@@ -37,7 +37,7 @@ export function createMiddleware(engine: Engine): Middleware {
     const sessions = known ?? [];
     if (known === undefined) (req as WithSessions)[SESSIONS] = sessions;
     // Mounted twice: the first one has done everything.
-    if (sessions.some((session) => session.engine === engine)) {
+    if (sessions.some((session) => session.isOf(engine))) {
       next();
       return;
     }
@@ -69,8 +69,8 @@ function offer(req: IncomingMessage, property: string): void {
   const names = new Set([property, 'sessionID', 'sessionStore']);
   for (const name of names) {
     if (Object.hasOwn(target, name)) continue;
-    const isOffered = ({ engine }: RequestSession): boolean =>
-      name === property ? engine.config.property === property : engine.config.property !== false;
+    const isOffered = (session: RequestSession): boolean =>
+      name === property ? session.property === property : session.property !== false;
     Object.defineProperty(target, name, {
       configurable: true,
       enumerable: false,
@@ -78,7 +78,7 @@ function offer(req: IncomingMessage, property: string): void {
         const session = find(this, isOffered);
         if (session === undefined) return undefined;
         if (name === property) return session.object;
-        return name === 'sessionID' ? session.id : session.engine.store;
+        return name === 'sessionID' ? session.id : session.store;
       },
       set(this: IncomingMessage, value: unknown) {
         if (find(this, isOffered) !== undefined) {

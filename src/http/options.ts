@@ -2,8 +2,13 @@
 import type { IncomingMessage } from 'node:http';
 
 import { systemClock, type Clock } from '../core/clock.js';
-import { attributeText, isCookieAttribute, isCookieName, type CookieAttributes } from '../core/cookie.js';
-import { SessionError } from '../core/errors.js';
+import {
+  attributeText,
+  isCookieAttribute,
+  isCookieName,
+  MAX_AGE_MS,
+  type CookieAttributes,
+} from '../core/cookie.js';
 import { DEFAULT_LIMITS, type DataLimits } from '../core/json.js';
 import { checkOptions, type Fields } from '../core/options.js';
 import { MemoryStore, type MemoryStoreOptions } from '../stores/memory-store.js';
@@ -95,8 +100,6 @@ export interface Config {
 
 const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
-/** RFC 6265bis, 5.5: browsers cap Max-Age. */
-const MAX_AGE_MS = 400 * 24 * HOUR_MS;
 const MIN_SECRET_BYTES = 32;
 /** With the longest id and its signature far below the 4,096 bytes that browsers keep. */
 const MAX_NAME_LENGTH = 256;
@@ -173,46 +176,49 @@ const schema = ({ z, field }: Fields) => {
   });
 };
 
+/** What options must keep together. */
+function brokenRules(options: Partial<SessionManagerOptions>): string[] {
+  const faults: string[] = [];
+  const { store, storeType, storeOptions } = options;
+  if (store !== undefined && (storeType !== undefined || storeOptions !== undefined))
+    faults.push('give either "store" or "storeType" and "storeOptions", not both');
+  if (isProduction() && isWeak(options.secret)) {
+    faults.push(
+      `"secret" must have ${String(MIN_SECRET_BYTES)} bytes at least and be no placeholder; ` +
+        '`openssl rand -base64 48` makes one',
+    );
+  }
+  const cookie = resolveCookie(options.cookie);
+  const name = String(options.cookieName);
+  if (/^__Host-/i.test(name) && !isHostBound(cookie))
+    faults.push(
+      'a "cookieName" that starts with __Host- asks for cookie.secure: true, path "/" and no domain',
+    );
+  if (/^__Secure-/i.test(name) && cookie.secure !== true)
+    faults.push('a "cookieName" that starts with __Secure- asks for cookie.secure: true');
+  if ((cookie.sameSite === 'none' || cookie.partitioned) && cookie.secure !== true)
+    faults.push('cookie.sameSite "none" and cookie.partitioned ask for cookie.secure: true');
+  return faults;
+}
+
 /** @throws {SessionError} ERR_SESSION_OPTIONS naming every wrong field and what it expects */
 export function resolveOptions<AppSession extends object>(
   options: SessionManagerOptions<AppSession>,
 ): Config {
-  checkOptions('SessionManager', schema, options);
-  const production = process.env['NODE_ENV'] === 'production';
-  const faults: string[] = [];
-  const { store, storeType, storeOptions, maxAge = HOUR_MS, clock = systemClock } = options;
-  if (store !== undefined && (storeType !== undefined || storeOptions !== undefined))
-    faults.push('give either "store" or "storeType" and "storeOptions", not both');
-
-  const secrets = typeof options.secret === 'string' ? [options.secret] : options.secret;
-  const weak = secrets.some(
-    (secret) => Buffer.byteLength(secret) < MIN_SECRET_BYTES || PLACEHOLDERS.test(secret),
+  checkOptions<Partial<SessionManagerOptions>>(
+    'SessionManager',
+    schema,
+    options as SessionManagerOptions,
+    brokenRules,
   );
-  if (weak && production)
-    faults.push(
-      `"secret" must have ${String(MIN_SECRET_BYTES)} bytes at least and be no placeholder; \`openssl rand -base64 48\` makes one`,
-    );
-
-  const cookie = resolveCookie(options.cookie, production);
-  const isHostBound = cookie.secure === true && cookie.path === '/' && cookie.domain === undefined;
-  const cookieName = options.cookieName ?? (isHostBound ? '__Host-sid' : 'sid');
-  if (/^__Host-/i.test(cookieName) && !isHostBound)
-    faults.push(
-      'a "cookieName" that starts with __Host- asks for cookie.secure: true, path "/" and no domain',
-    );
-  if (/^__Secure-/i.test(cookieName) && cookie.secure !== true)
-    faults.push('a "cookieName" that starts with __Secure- asks for cookie.secure: true');
-  if ((cookie.sameSite === 'none' || cookie.partitioned) && cookie.secure !== true)
-    faults.push('cookie.sameSite "none" and cookie.partitioned ask for cookie.secure: true');
-  if (faults.length > 0)
-    throw new SessionError('ERR_SESSION_OPTIONS', `Wrong options for SessionManager: ${faults.join('; ')}.`);
-
+  const { store, storeOptions, maxAge = HOUR_MS, clock = systemClock } = options;
+  const cookie = resolveCookie(options.cookie);
   const { load = 'lazy' } = options;
   return {
     store: store ?? new MemoryStore({ maxAge, clock, ...storeOptions }),
     ownsStore: store === undefined,
-    secrets,
-    cookieName,
+    secrets: [options.secret].flat(),
+    cookieName: options.cookieName ?? (isHostBound(cookie) ? '__Host-sid' : 'sid'),
     cookie,
     attributes: {
       secure: attributeText({ ...cookie, secure: true }),
@@ -230,15 +236,37 @@ export function resolveOptions<AppSession extends object>(
     logger: options.logger,
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     clock,
-    production,
-    warnings: weak
+    production: isProduction(),
+    warnings: isWeak(options.secret)
       ? [['WARN_SESSION_SECRET', 'The session secret is short or a placeholder: production will refuse it.']]
       : [],
   };
 }
 
-function resolveCookie(options: CookieOptions = {}, production: boolean): Config['cookie'] {
-  const { path = '/', httpOnly = true, secure = production, sameSite = 'lax', partitioned = false } = options;
+const isProduction = (): boolean => process.env['NODE_ENV'] === 'production';
+
+function isWeak(secret: unknown): boolean {
+  return [secret]
+    .flat()
+    .some(
+      (text) =>
+        typeof text === 'string' && (Buffer.byteLength(text) < MIN_SECRET_BYTES || PLACEHOLDERS.test(text)),
+    );
+}
+
+/** Bound to its host, as the prefix `__Host-` tells browsers (RFC 6265bis, 4.1.3). */
+function isHostBound({ secure, path, domain }: Config['cookie']): boolean {
+  return secure === true && path === '/' && domain === undefined;
+}
+
+function resolveCookie(options: CookieOptions = {}): Config['cookie'] {
+  const {
+    path = '/',
+    httpOnly = true,
+    secure = isProduction(),
+    sameSite = 'lax',
+    partitioned = false,
+  } = options;
   return {
     path,
     httpOnly,

@@ -180,13 +180,13 @@ export class ResponseGate implements Keeper {
       }
       this.#open();
       this.#replay();
-      this.#letSocketGo(true);
+      this.#releaseSocket?.(true);
     } catch (error) {
       if (!res.headersSent) {
         this.#fail(error);
         return;
       }
-      this.#letSocketGo(true);
+      this.#releaseSocket?.(true);
       this.#next(error);
     }
   }
@@ -242,11 +242,6 @@ export class ResponseGate implements Keeper {
     };
   }
 
-  #letSocketGo(deliver: boolean): void {
-    this.#releaseSocket?.(deliver);
-    this.#releaseSocket = undefined;
-  }
-
   /**
    * Answers with an error instead. What the handler wrote is dropped, its headers with it, and whatever it goes on
    * writing: an inner compression has eaten its state, a pipe would write into the error page.
@@ -270,7 +265,7 @@ export class ResponseGate implements Keeper {
     }
     this.#letThrough();
     if (!isGone(res)) this.#restore(this.#entry);
-    this.#letSocketGo(false);
+    this.#releaseSocket?.(false);
     for (const { method, args } of calls) this.#swallow(method, args);
     this.#next(error);
   }

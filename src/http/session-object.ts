@@ -56,7 +56,7 @@ export class SessionObject implements SessionMethods {
 
   /** Takes over the idle time of another session's cookie: passport copies what `for in` lists, `cookie` included. */
   set cookie(cookie: SessionCookieView) {
-    const { originalMaxAge } = cookie;
+    const { originalMaxAge } = (cookie as SessionCookieView | null) ?? { originalMaxAge: null };
     const own = this.cookie;
     if (originalMaxAge !== null && originalMaxAge !== own.originalMaxAge) own.maxAge = originalMaxAge;
   }

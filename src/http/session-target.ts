@@ -35,6 +35,11 @@ export class Session implements Target {
     this.record = record;
   }
 
+  /** Begun by the request that has it. */
+  get isNew(): boolean {
+    return this.#beginning !== undefined;
+  }
+
   first(): SessionRecord {
     return this.#begin().record(this.key);
   }

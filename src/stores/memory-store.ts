@@ -77,7 +77,7 @@ class Entry implements Indexed {
     public slot: number,
   ) {
     this.key = record.key;
-    this.data = record.data;
+    this.data = flat(record.data);
     this.version = record.version;
     this.createdAt = record.createdAt;
     this.deadlineAt = record.deadlineAt;
@@ -103,6 +103,13 @@ class Entry implements Indexed {
       ...(this.closed === undefined ? null : { closed: { ...this.closed } }),
     };
   }
+}
+
+/** The same text, as one piece: what JSON.stringify and concatenation leave as a tree takes 100 bytes more. */
+function flat(text: string): string {
+  // Any search makes V8 join the pieces, in place.
+  text.indexOf('\u0000');
+  return text;
 }
 
 /**

@@ -1,6 +1,16 @@
 // Commits on a store that hangs, lies, repeats and breaks: what landed is recognised, what did not is told, in time.
 import { withCode } from '../support/failures.js';
-import { from, increment, later, never, watch, world, type Bend, type CallName, type World } from './support.js';
+import {
+  from,
+  increment,
+  later,
+  never,
+  watch,
+  world,
+  type Bend,
+  type CallName,
+  type World,
+} from './support.js';
 
 const TIMEOUT = 1_000;
 const SLACK = 100;
@@ -97,7 +107,8 @@ describe('an insert that arrives late', () => {
     const { lanes, store, clock, fresh } = world();
     const { bend, release } = heldBack();
     const target = fresh('k');
-    store.bend = (call, go) => (call.name === 'insert' ? bend(call, go) : call.name === 'find' ? never() : go());
+    store.bend = (call, go) =>
+      call.name === 'insert' ? bend(call, go) : call.name === 'find' ? never() : go();
     const seen = watch(lanes.write(target, from({}, { a: 1 })), clock);
     await clock.advance(TIMEOUT);
     expect(seen.error).toEqual(withCode('ERR_SESSION_STORE_TIMEOUT'));
@@ -197,14 +208,17 @@ describe('a store that breaks', () => {
     const { lanes, store, stored } = world();
     const target = await stored({ n: 0 });
     store.bend = (call) => Promise.reject(new Error(call.name));
-    await expect(lanes.write(target, increment('n'))).rejects.toMatchObject({ cause: { message: 'replace' } });
+    await expect(lanes.write(target, increment('n'))).rejects.toMatchObject({
+      cause: { message: 'replace' },
+    });
     expect(store.calls).toEqual(['replace', 'find']);
   });
 
   it('is no conflict and no end: a false that cannot be looked into is a fault', async () => {
     const { lanes, store, stored } = world();
     const target = await stored({ n: 0 });
-    store.bend = (call) => (call.name === 'find' ? Promise.reject(new Error('find')) : Promise.resolve(false));
+    store.bend = (call) =>
+      call.name === 'find' ? Promise.reject(new Error('find')) : Promise.resolve(false);
     await expect(lanes.write(target, increment('n'))).rejects.toMatchObject({
       code: 'ERR_SESSION_STORE',
       cause: { message: 'find' },
@@ -244,19 +258,22 @@ describe('a store that breaks', () => {
 });
 
 describe('a store that answers with something else', () => {
-  it.each([[undefined], [null], [1], ['true'], [{}], [[]]])('%p for a boolean breaks the contract', async (answer) => {
-    for (const isNew of [true, false]) {
-      const { lanes, store, fresh, stored } = world();
-      const target = isNew ? fresh() : await stored({ n: 0 });
-      store.bend = (call, go) => (call.name === 'find' ? go() : Promise.resolve(answer));
-      const name = isNew ? 'insert' : 'replace';
-      await expect(lanes.write(target, increment('n'))).rejects.toMatchObject({
-        code: 'ERR_SESSION_STORE_CONTRACT',
-        message: `The store's ${name}() must resolve to true or false.`,
-      });
-      expect(store.calls).toEqual([name]);
-    }
-  });
+  it.each([[undefined], [null], [1], ['true'], [{}], [[]]])(
+    '%p for a boolean breaks the contract',
+    async (answer) => {
+      for (const isNew of [true, false]) {
+        const { lanes, store, fresh, stored } = world();
+        const target = isNew ? fresh() : await stored({ n: 0 });
+        store.bend = (call, go) => (call.name === 'find' ? go() : Promise.resolve(answer));
+        const name = isNew ? 'insert' : 'replace';
+        await expect(lanes.write(target, increment('n'))).rejects.toMatchObject({
+          code: 'ERR_SESSION_STORE_CONTRACT',
+          message: `The store's ${name}() must resolve to true or false.`,
+        });
+        expect(store.calls).toEqual([name]);
+      }
+    },
+  );
 
   it.each([[undefined], [5], ['x'], [{}], [[]], [{ key: 'k', data: '{}' }]])(
     '%p for a record breaks the contract',
@@ -264,7 +281,9 @@ describe('a store that answers with something else', () => {
       const { lanes, store, stored } = world();
       const target = await stored({ n: 0 });
       store.bend = (call) => Promise.resolve(call.name === 'find' ? answer : false);
-      await expect(lanes.write(target, increment('n'))).rejects.toEqual(withCode('ERR_SESSION_STORE_CONTRACT'));
+      await expect(lanes.write(target, increment('n'))).rejects.toEqual(
+        withCode('ERR_SESSION_STORE_CONTRACT'),
+      );
       await expect(lanes.end(target.key, null)).rejects.toEqual(withCode('ERR_SESSION_STORE_CONTRACT'));
     },
   );
@@ -273,12 +292,29 @@ describe('a store that answers with something else', () => {
 describe('a store that hangs ends nothing late (I5)', () => {
   const works: [string, (each: World) => Promise<() => Promise<unknown>>][] = [
     ['a new session', ({ lanes, fresh }) => Promise.resolve(() => lanes.write(fresh(), increment('n')))],
-    ['a write', async ({ lanes, stored }) => ((target) => () => lanes.write(target, increment('n')))(await stored({}))],
-    ['an end', async ({ lanes, stored }) => ((target) => () => lanes.end(target.key, null))(await stored({}))],
+    [
+      'a write',
+      async ({ lanes, stored }) =>
+        (
+          (target) => () =>
+            lanes.write(target, increment('n'))
+        )(await stored({})),
+    ],
+    [
+      'an end',
+      async ({ lanes, stored }) =>
+        (
+          (target) => () =>
+            lanes.end(target.key, null)
+        )(await stored({})),
+    ],
     [
       'a move',
       async ({ lanes, stored, fresh }) =>
-        ((target) => () => lanes.move({ ...target, record: null }, fresh()))(await stored({ n: 0 })),
+        (
+          (target) => () =>
+            lanes.move({ ...target, record: null }, fresh())
+        )(await stored({ n: 0 })),
     ],
   ];
   const hangs: [string, (nth: number, from: number) => boolean][] = [
@@ -286,29 +322,33 @@ describe('a store that hangs ends nothing late (I5)', () => {
     ['for ever', (nth, at) => nth >= at],
   ];
 
-  it.each(works)('%s, at whichever call, once or for ever, landed or not', async (_what, begin) => {
-    let settled = 0;
-    for (const [, hits] of hangs)
-      for (const isLanded of [false, true])
-        for (const isConflict of [false, true])
-          for (let at = 1; at <= 6; at++) {
-            const each = world();
-            const work = await begin(each);
-            let nth = 0;
-            let conflicts = isConflict ? 2 : 0;
-            each.store.bend = (call, go) => {
-              if (hits(++nth, at)) return isLanded ? landsInSilence(call, go) : never();
-              return call.name === 'replace' && conflicts-- > 0 ? Promise.resolve(false) : go();
-            };
-            const started = each.clock.now();
-            const seen = watch(work(), each.clock);
-            for (let ms = 0; ms < 2 * TIMEOUT && seen.at === null; ms += 50) await each.clock.advance(50);
-            expect(seen.at).not.toBeNull();
-            expect((seen.at ?? Infinity) - started).toBeLessThanOrEqual(TIMEOUT + SLACK);
-            if (seen.error !== undefined) expect(seen.error).toMatchObject({ name: 'SessionError' });
-            await each.lanes.idle();
-            settled++;
-          }
-    expect(settled).toBe(48);
-  }, 30_000);
+  it.each(works)(
+    '%s, at whichever call, once or for ever, landed or not',
+    async (_what, begin) => {
+      let settled = 0;
+      for (const [, hits] of hangs)
+        for (const isLanded of [false, true])
+          for (const isConflict of [false, true])
+            for (let at = 1; at <= 6; at++) {
+              const each = world();
+              const work = await begin(each);
+              let nth = 0;
+              let conflicts = isConflict ? 2 : 0;
+              each.store.bend = (call, go) => {
+                if (hits(++nth, at)) return isLanded ? landsInSilence(call, go) : never();
+                return call.name === 'replace' && conflicts-- > 0 ? Promise.resolve(false) : go();
+              };
+              const started = each.clock.now();
+              const seen = watch(work(), each.clock);
+              for (let ms = 0; ms < 2 * TIMEOUT && seen.at === null; ms += 50) await each.clock.advance(50);
+              expect(seen.at).not.toBeNull();
+              expect((seen.at ?? Infinity) - started).toBeLessThanOrEqual(TIMEOUT + SLACK);
+              if (seen.error !== undefined) expect(seen.error).toMatchObject({ name: 'SessionError' });
+              await each.lanes.idle();
+              settled++;
+            }
+      expect(settled).toBe(48);
+    },
+    30_000,
+  );
 });

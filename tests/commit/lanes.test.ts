@@ -62,7 +62,9 @@ it('counts 1,000 parallel updates to 1,000, each with its own result', async () 
   const { lanes, store, fresh, stored, dataOf } = world();
   store.bend = slowly;
   const target = await stored({});
-  const committed = await Promise.all(Array.from({ length: 1_000 }, () => lanes.write(target, increment('n'))));
+  const committed = await Promise.all(
+    Array.from({ length: 1_000 }, () => lanes.write(target, increment('n'))),
+  );
   expect(await dataOf(target.key)).toEqual({ n: 1_000 });
   expect(committed.map(({ value }) => value)).toEqual(Array.from({ length: 1_000 }, (_, at) => at + 1));
   // A session that is not stored yet takes them the same way.
@@ -92,7 +94,9 @@ it('lets the later commit win where two change one key, and tells which keys', a
     lanes.write(target, from(base, { a: 2, b: 0 })),
   ]);
   expect(await dataOf(target.key)).toEqual({ a: 2, b: 1 });
-  expect(events.filter(({ name }) => name === 'conflict')).toEqual([{ name: 'conflict', key: target.key, keys: ['a'] }]);
+  expect(events.filter(({ name }) => name === 'conflict')).toEqual([
+    { name: 'conflict', key: target.key, keys: ['a'] },
+  ]);
 });
 
 it('rejects a job that throws or breaks a limit alone, and stores the others', async () => {
@@ -113,7 +117,9 @@ it('rejects a job that throws or breaks a limit alone, and stores the others', a
     lanes.write(target, { kind: 'text', base: '{"n":0}', mine: 'not JSON' }),
     lanes.write(target, increment('n')),
   ]);
-  expect(results.map((result): unknown => (result.status === 'fulfilled' ? result.value.value : result.reason))).toEqual([
+  expect(
+    results.map((result): unknown => (result.status === 'fulfilled' ? result.value.value : result.reason)),
+  ).toEqual([
     1,
     boom,
     withCode('ERR_SESSION_TOO_LARGE'),
@@ -149,7 +155,10 @@ describe('the expiry of a written session', () => {
     const target = await stored({ n: 0 });
     const end = target.record.expiresAt;
     await clock.advance(999);
-    expect(await lanes.write(target, increment('n'))).toMatchObject({ moved: false, record: { expiresAt: end } });
+    expect(await lanes.write(target, increment('n'))).toMatchObject({
+      moved: false,
+      record: { expiresAt: end },
+    });
     await clock.advance(1);
     expect(await lanes.write(target, increment('n'))).toMatchObject({
       moved: true,
@@ -166,7 +175,10 @@ describe('the expiry of a written session', () => {
       lanes.write(target, increment('n'), { touch: true }),
       lanes.write(target, increment('n'), { touch: false }),
     ]);
-    expect(touched).toMatchObject({ moved: true, record: { expiresAt: clock.now() + IDLE_MS, idleMs: IDLE_MS } });
+    expect(touched).toMatchObject({
+      moved: true,
+      record: { expiresAt: clock.now() + IDLE_MS, idleMs: IDLE_MS },
+    });
   });
 
   it('takes the last idle time that a job asks for, within the deadline', async () => {
@@ -178,7 +190,10 @@ describe('the expiry of a written session', () => {
       lanes.write(target, increment('n'), { idleMs: 2_000 }),
       lanes.write(target, increment('n')),
     ]);
-    expect(first).toMatchObject({ moved: true, record: { idleMs: 2_000, expiresAt: clock.now() + 2_000, deadlineAt } });
+    expect(first).toMatchObject({
+      moved: true,
+      record: { idleMs: 2_000, expiresAt: clock.now() + 2_000, deadlineAt },
+    });
     const longer = await lanes.write(target, increment('n'), { idleMs: 99_000 });
     expect(longer.record.expiresAt).toBe(expiryAt(clock.now(), 99_000, deadlineAt));
     expect(longer.record.expiresAt).toBe(deadlineAt);

@@ -48,7 +48,10 @@ it('gives a read all of the time that is left, and a write a fifth less', async 
   await each.clock.advance(2_000);
   for (const [name, { at, error }] of Object.entries(seen)) {
     expect([name, (at ?? 0) - started]).toEqual([name, name === 'find' ? 1_000 : expect.closeTo(800, 5)]);
-    expect(error).toMatchObject({ code: 'ERR_SESSION_STORE_TIMEOUT', message: `The store did not answer ${name}() in time.` });
+    expect(error).toMatchObject({
+      code: 'ERR_SESSION_STORE_TIMEOUT',
+      message: `The store did not answer ${name}() in time.`,
+    });
   }
 });
 
@@ -78,7 +81,12 @@ describe('the signal', () => {
     const before = signal?.aborted;
     await each.clock.advance(1_001);
     expect(seen.error).toEqual(withCode('ERR_SESSION_STORE_TIMEOUT'));
-    return { before, held: signal?.aborted, asked: calls[0]?.signal()?.aborted, same: calls[0]?.signal() === calls[0]?.signal() };
+    return {
+      before,
+      held: signal?.aborted,
+      asked: calls[0]?.signal()?.aborted,
+      same: calls[0]?.signal() === calls[0]?.signal(),
+    };
   };
 
   it('is aborted when the time is over, for a store that holds it and for one that asks late', async () => {
@@ -113,7 +121,16 @@ describe('the signal', () => {
 });
 
 describe('checkedRecord', () => {
-  const record = { v: 1, key: 'k', data: '{}', version: 'v', createdAt: 0, deadlineAt: null, idleMs: null, expiresAt: null } as SessionRecord;
+  const record = {
+    v: 1,
+    key: 'k',
+    data: '{}',
+    version: 'v',
+    createdAt: 0,
+    deadlineAt: null,
+    idleMs: null,
+    expiresAt: null,
+  } as SessionRecord;
 
   it('is the record itself, or null for null', () => {
     expect(checkedRecord(record, 5)).toBe(record);
@@ -152,7 +169,10 @@ describe('asStoreError', () => {
   it('wraps whatever a store throws, and keeps it as the cause', () => {
     for (const cause of [new Error('x'), 'text', null, undefined, { code: 'E' }]) {
       const error = asStoreError('find', cause);
-      expect(error).toMatchObject({ code: 'ERR_SESSION_STORE', message: 'The session store failed in find().' });
+      expect(error).toMatchObject({
+        code: 'ERR_SESSION_STORE',
+        message: 'The session store failed in find().',
+      });
       expect(error.cause).toBe(cause);
     }
   });

@@ -25,13 +25,20 @@ export class BentStore extends MemoryStore {
   calls: CallName[] = [];
   bend: Bend = (_call, go) => go();
 
-  override find(key: SessionKey, options?: { fresh?: boolean; signal?: AbortSignal }): Promise<SessionRecord | null> {
+  override find(
+    key: SessionKey,
+    options?: { fresh?: boolean; signal?: AbortSignal },
+  ): Promise<SessionRecord | null> {
     return this.#pass('find', key, () => super.find(key), options);
   }
   override insert(record: SessionRecord, options?: { signal?: AbortSignal }): Promise<boolean> {
     return this.#pass('insert', record.key, () => super.insert(record), options);
   }
-  override replace(record: SessionRecord, expected: string, options?: { signal?: AbortSignal }): Promise<boolean> {
+  override replace(
+    record: SessionRecord,
+    expected: string,
+    options?: { signal?: AbortSignal },
+  ): Promise<boolean> {
     return this.#pass('replace', record.key, () => super.replace(record, expected), options);
   }
   override extend(
@@ -57,7 +64,13 @@ export class BentStore extends MemoryStore {
     options?: { fresh?: boolean; signal?: AbortSignal },
   ): Promise<T> {
     this.calls.push(name);
-    const call = { name, key, nth: this.countOf(name), fresh: options?.fresh === true, signal: () => options?.signal };
+    const call = {
+      name,
+      key,
+      nth: this.countOf(name),
+      fresh: options?.fresh === true,
+      signal: () => options?.signal,
+    };
     return this.bend(call, go) as Promise<T>;
   }
 }
@@ -96,12 +109,12 @@ export interface World {
   dataOf(key: SessionKey): Promise<unknown>;
 }
 
-export function world(options: Partial<LaneOptions> & { realClock?: Clock } = {}): World {
+export function world(options: Partial<LaneOptions> = {}): World {
   const clock = new TestClock();
   const store = new BentStore({ cleanupInterval: 0, clock });
   const laneOptions: LaneOptions = {
     store,
-    clock: options.realClock ?? clock,
+    clock,
     storeTimeout: 1_000,
     touchAfter: 60_000,
     limits: DEFAULT_LIMITS,
@@ -110,7 +123,8 @@ export function world(options: Partial<LaneOptions> & { realClock?: Clock } = {}
   const events: World['events'] = [];
   const sink: LaneEvents = {
     created: ({ key }) => events.push({ name: 'created', key }),
-    committed: ({ key }, before) => events.push({ name: before === null ? 'committed new' : 'committed', key }),
+    committed: ({ key }, before) =>
+      events.push({ name: before === null ? 'committed new' : 'committed', key }),
     conflict: ({ key }, keys) => events.push({ name: 'conflict', key, keys }),
   };
   const first = (key: SessionKey): SessionRecord => ({
@@ -206,4 +220,11 @@ export function watch<T>(promise: Promise<T>, clock: Clock) {
 /** Waits until something has come about, a hundred turns of the event loop at most. */
 export async function until(isReached: () => boolean): Promise<void> {
   for (let turn = 0; turn < 100 && !isReached(); turn++) await later();
+}
+
+/** The outcome of work, while the clock goes on as it needs: pauses between attempts are those of the clock. */
+export async function driven<T>(clock: TestClock, work: Promise<T>): Promise<T> {
+  const seen = watch(work, clock);
+  for (let ms = 0; ms < 10_000 && seen.at === null; ms++) await clock.advance(1);
+  return seen.at === null ? Promise.reject(new Error('It never ended.')) : work;
 }

@@ -1,6 +1,7 @@
 // P1 over real HTTP: overlapping requests on one session keep each other's changes.
 import type { Request } from 'express';
 
+import { systemClock } from '../../src/core/clock.js';
 import { SessionManager } from '../../src/session-manager.js';
 import { EXPRESS } from '../support/http.js';
 import { SECRET } from '../support/secret.js';
@@ -217,9 +218,10 @@ describe('two commits in one request around a foreign write', () => {
 });
 
 it('P1 keeps the changes of two processes: two managers with a store in common', async () => {
-  const world = await open();
+  // Losers of a compare-and-set wait a moment: the clock has to run.
+  const world = await open({ clock: systemClock });
   const { client, memory, sessions, on } = world;
-  const other = new SessionManager({ secret: SECRET, store: memory, clock: world.clock });
+  const other = new SessionManager({ secret: SECRET, store: memory });
   on('/both', async (req, res) => {
     // The same cookie, seen by the manager of another process.
     const foreign = createRequest(req.headers.cookie);
@@ -256,7 +258,7 @@ it('merges with a writer of another process between read and write', async () =>
 });
 
 it('gives up with a typed error where other processes change the session without end', async () => {
-  const { client, memory, on, sessions } = await open();
+  const { client, memory, on, sessions } = await open({ clock: systemClock });
   on('/lose', async (req, res) => {
     await sessions.load(req);
     let writes = 0;

@@ -12,7 +12,13 @@ import {
 } from '../../src/core/cookie.js';
 import { thrownBy } from '../support/failures.js';
 
-const PLAIN: CookieAttributes = { path: '/', httpOnly: false, secure: false, sameSite: false, partitioned: false };
+const PLAIN: CookieAttributes = {
+  path: '/',
+  httpOnly: false,
+  secure: false,
+  sameSite: false,
+  partitioned: false,
+};
 
 describe('cookieValues', () => {
   it.each([
@@ -80,7 +86,11 @@ describe('cookieValues', () => {
 
   describe('costs under a millisecond for 16 KB, whatever is in them, and grows linearly (S23)', () => {
     const shapes: [string, (size: number) => string][] = [
-      ['a thousand pairs', (size) => Array.from({ length: size / 16 }, (_, at) => `name${String(at).padStart(5)}=val`).join('; ')],
+      [
+        'a thousand pairs',
+        (size) =>
+          Array.from({ length: size / 16 }, (_, at) => `name${String(at).padStart(5)}=val`).join('; '),
+      ],
       ['our name as a prefix', (size) => 'sidx=1; '.repeat(size / 8)],
       ['our name in values', (size) => 'x=sid; '.repeat(size / 7)],
       ['our name without a value', (size) => 'sid;'.repeat(size / 4)],
@@ -119,8 +129,12 @@ describe('Set-Cookie', () => {
         partitioned: true,
       }),
     ).toBe('; Path=/app; Domain=example.com; HttpOnly; Secure; SameSite=None; Priority=High; Partitioned');
-    expect(attributeText({ ...PLAIN, httpOnly: true, sameSite: 'lax' })).toBe('; Path=/; HttpOnly; SameSite=Lax');
-    expect(attributeText({ ...PLAIN, sameSite: 'strict', priority: 'low' })).toBe('; Path=/; SameSite=Strict; Priority=Low');
+    expect(attributeText({ ...PLAIN, httpOnly: true, sameSite: 'lax' })).toBe(
+      '; Path=/; HttpOnly; SameSite=Lax',
+    );
+    expect(attributeText({ ...PLAIN, sameSite: 'strict', priority: 'low' })).toBe(
+      '; Path=/; SameSite=Strict; Priority=Low',
+    );
   });
 
   it('writes Max-Age unless the cookie lives as long as the browser', () => {
@@ -145,13 +159,16 @@ describe('Set-Cookie', () => {
 });
 
 describe('what may stand in a cookie (S19)', () => {
-  it.each(['sid', '__Host-sid', 'a.b_c~d!#$%&\'*+-^`|', '0'])('%p may be a name', (name) => {
+  it.each(['sid', '__Host-sid', "a.b_c~d!#$%&'*+-^`|", '0'])('%p may be a name', (name) => {
     expect(isCookieName(name)).toBe(true);
   });
 
-  it.each(['', 'a b', 'a;b', 'a=b', 'a\r\nb', 'a\0', 'ä', '(a)', '"a"', 'a,b', 'a\n'])('%p may not', (name) => {
-    expect(isCookieName(name)).toBe(false);
-  });
+  it.each(['', 'a b', 'a;b', 'a=b', 'a\r\nb', 'a\0', 'ä', '(a)', '"a"', 'a,b', 'a\n'])(
+    '%p may not',
+    (name) => {
+      expect(isCookieName(name)).toBe(false);
+    },
+  );
 
   it.each(['/', '/a b', 'example.com', '', '/~x:9'])('%p may be a path or domain', (value) => {
     expect(isCookieAttribute(value)).toBe(true);

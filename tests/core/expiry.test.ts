@@ -71,17 +71,24 @@ describe('isTouchDue', () => {
   it('never leaves a session that is used every touchAfter to expire before its idle time', () => {
     const ms = fc.integer({ min: 1, max: 1e9 });
     fc.assert(
-      fc.property(ms, ms, ms, fc.array(fc.integer({ min: 0, max: 2e9 }), { maxLength: 20 }), (now, idle, after, steps) => {
-        const touchAfter = Math.min(after, idle);
-        let expiresAt = now + idle;
-        let time = now;
-        for (const step of steps) {
-          time += step;
-          if (isExpired({ expiresAt, deadlineAt: null }, time)) return;
-          if (isTouchDue({ idleMs: idle, expiresAt, deadlineAt: null }, time, touchAfter)) expiresAt = time + idle;
-          expect(expiresAt).toBeGreaterThan(time + idle - touchAfter);
-        }
-      }),
+      fc.property(
+        ms,
+        ms,
+        ms,
+        fc.array(fc.integer({ min: 0, max: 2e9 }), { maxLength: 20 }),
+        (now, idle, after, steps) => {
+          const touchAfter = Math.min(after, idle);
+          let expiresAt = now + idle;
+          let time = now;
+          for (const step of steps) {
+            time += step;
+            if (isExpired({ expiresAt, deadlineAt: null }, time)) return;
+            if (isTouchDue({ idleMs: idle, expiresAt, deadlineAt: null }, time, touchAfter))
+              expiresAt = time + idle;
+            expect(expiresAt).toBeGreaterThan(time + idle - touchAfter);
+          }
+        },
+      ),
     );
   });
 });

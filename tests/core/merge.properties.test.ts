@@ -11,7 +11,11 @@ const key: fc.Arbitrary<string> = fc.constantFrom('a', 'b', 'c', 'd', '1', '07',
 const value: fc.Arbitrary<unknown> = fc.oneof(
   { weight: 2, arbitrary: fc.constantFrom<unknown>(0, 1, '', 'x', null, false) },
   fc.array(fc.constantFrom<unknown>(1, 2, null, 'x'), { maxLength: 3 }),
-  fc.dictionary(key, fc.oneof(fc.constantFrom<unknown>(1, 'y', null), fc.array(fc.nat(3), { maxLength: 2 })), { maxKeys: 3 }),
+  fc.dictionary(
+    key,
+    fc.oneof(fc.constantFrom<unknown>(1, 'y', null), fc.array(fc.nat(3), { maxLength: 2 })),
+    { maxKeys: 3 },
+  ),
 );
 const data: fc.Arbitrary<Data> = fc.dictionary(key, value, { maxKeys: 6 });
 
@@ -30,7 +34,13 @@ it('parts make the text they were made of', () => {
 });
 
 it('stores one writer’s data as it is, whatever that writer began with', () => {
-  fc.assert(fc.property(data, data, (base, mine) => merged(encode(base), [encode(base), encode(mine)]) === encode(mine)));
+  fc.assert(
+    fc.property(
+      data,
+      data,
+      (base, mine) => merged(encode(base), [encode(base), encode(mine)]) === encode(mine),
+    ),
+  );
 });
 
 it('keeps all changes of two writers that change different keys, in either order', () => {
@@ -46,7 +56,9 @@ it('keeps all changes of two writers that change different keys, in either order
       const a: [string, string] = [text, encode(take(mine, true))];
       const b: [string, string] = [text, encode(take(theirs, false))];
       const wanted = Object.fromEntries(
-        [mine, theirs].flatMap((side) => Object.entries(side).filter(([name]) => split.includes(name) === (side === mine))),
+        [mine, theirs].flatMap((side) =>
+          Object.entries(side).filter(([name]) => split.includes(name) === (side === mine)),
+        ),
       );
       expect(parse(merged(text, a, b))).toEqual(wanted);
       expect(parse(merged(text, b, a))).toEqual(wanted);
@@ -112,7 +124,11 @@ describe('after a commit and its rebase', () => {
 
   it('every object and array that is still one is the same one', () => {
     const isSameKind = (a: unknown, b: unknown): boolean =>
-      typeof a === 'object' && typeof b === 'object' && a !== null && b !== null && Array.isArray(a) === Array.isArray(b);
+      typeof a === 'object' &&
+      typeof b === 'object' &&
+      a !== null &&
+      b !== null &&
+      Array.isArray(a) === Array.isArray(b);
     fc.assert(
       fc.property(data, data, (mine, stored) => {
         const live = copy(mine);

@@ -16,7 +16,12 @@ const check = (options: unknown): void => {
 };
 
 it('accepts what the schema accepts, and leaves every field optional', () => {
-  for (const options of [{}, { maxAge: 1, secret: ['a'] }, { secret: 'a', cookie: { path: '/' } }, { maxAge: undefined }])
+  for (const options of [
+    {},
+    { maxAge: 1, secret: ['a'] },
+    { secret: 'a', cookie: { path: '/' } },
+    { maxAge: undefined },
+  ])
     expect(() => {
       check(options);
     }).not.toThrow();

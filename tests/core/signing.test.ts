@@ -59,7 +59,8 @@ it('refuses every other spelling of a good signature', () => {
 it('refuses an id without a signature, a bare dot, and an id that is none under a good signature', () => {
   const signer = new Signer('sid', ['one']);
   const short = 'short' as typeof id;
-  for (const value of ['', '.', id, `${id}.`, `.${id}`, signer.sign(short)]) expect(signer.verify(value)).toBeNull();
+  for (const value of ['', '.', id, `${id}.`, `.${id}`, signer.sign(short)])
+    expect(signer.verify(value)).toBeNull();
 });
 
 it('verifies the longest id there can be, and looks at nothing longer', () => {

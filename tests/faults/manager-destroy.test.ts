@@ -4,6 +4,7 @@ import { randomInt } from 'node:crypto';
 
 import type { Request } from 'express';
 
+import { systemClock } from '../../src/core/clock.js';
 import { closeWorlds, createGate, createWorld, query } from '../session-manager/world.js';
 import { reportFault, rounds } from '../support/faults.js';
 
@@ -13,7 +14,7 @@ const REQUESTS = 50;
 
 it('F35 keeps a session ended that was destroyed amid fifty requests', async () => {
   const full = rounds(200);
-  const world = await createWorld({ asyncOnly: true });
+  const world = await createWorld({ asyncOnly: true, clock: systemClock });
   const { browser, memory, on, sessions } = world;
   let waiting = 0;
   let all = createGate();

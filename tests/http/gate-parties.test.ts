@@ -1,4 +1,5 @@
 // One gate per response, whoever stands behind it: middleware mounted twice, several managers, late comers, sub-apps.
+import compression from 'compression';
 import type { Request, Response } from 'express';
 
 import { SessionManager } from '../../src/session-manager.js';
@@ -6,6 +7,7 @@ import { DelayedStore } from '../support/delayed-store.js';
 import { reportFault } from '../support/faults.js';
 import { closeGated, gated, STACKS } from '../support/gated.js';
 import { EXPRESS } from '../support/http.js';
+import { headerValues, rawRequest } from '../support/raw-http.js';
 import { SECRET } from '../support/secret.js';
 
 const others: SessionManager[] = [];
@@ -197,6 +199,28 @@ describe.each(EXPRESS)('%s', (_name, express) => {
       status: 503,
       body: 'ERR_SESSION_STORE',
     });
+  });
+
+  it('meets every response once, where a compression outside takes some of them', async () => {
+    const server = await gated({
+      express,
+      place: 'absent',
+      delayMs: 20,
+      before: (app) => app.use('/zip', compression({ threshold: 0 })),
+      routes(app, sessions) {
+        app.get(['/plain', '/zip'], (req: Request, res: Response) => {
+          sessions.session(req)['path'] = req.path;
+          res.type('text').write('who');
+          res.end('le');
+        });
+      },
+    });
+    for (const path of ['/zip', '/plain', '/zip', '/plain']) {
+      const answer = await rawRequest(server.port, { path, headers: { 'Accept-Encoding': 'gzip' } });
+      expect(answer.firstByteAt).toBeGreaterThan(server.store.storedAt);
+      expect(headerValues(answer, 'Set-Cookie')).toHaveLength(1);
+      expect(headerValues(answer, 'Content-Encoding')).toEqual(path === '/zip' ? ['gzip'] : []);
+    }
   });
 
   it('leaves the responses of other apps in the process alone', async () => {

@@ -26,7 +26,7 @@ const STYLES: readonly (readonly [string, Style])[] = [
       new Promise((resolve, reject) => {
         start((error, result) => {
           if (error === null || error === undefined) resolve(result);
-          else reject(error);
+          else reject(error instanceof Error ? error : new Error('told of something that is no Error'));
         });
       }),
   ],

@@ -1,4 +1,5 @@
 // The ids of new sessions: what generateId may return, and what happens if an id is in use.
+import { systemClock } from '../../src/core/clock.js';
 import { closeWorlds, codeOf, createWorld, query, storedData } from './world.js';
 
 afterEach(closeWorlds);
@@ -56,7 +57,10 @@ it('S8 takes another id where one is in use, and never the session that has it',
 });
 
 it('S8 gives up after three ids that are in use', async () => {
-  const { browser, on, sessions } = await createWorld({ generateId: () => 'a'.repeat(22) });
+  const { browser, on, sessions } = await createWorld({
+    generateId: () => 'a'.repeat(22),
+    clock: systemClock,
+  });
   on('/', async (req, res) => {
     res.send(String(await codeOf(sessions.set(req, 'a', 1))));
   });
@@ -65,7 +69,7 @@ it('S8 gives up after three ids that are in use', async () => {
 });
 
 it('S8 never lets two browsers share a session because they begin one under one id at the same moment', async () => {
-  const world = await createWorld({ generateId: () => 'a'.repeat(22) });
+  const world = await createWorld({ generateId: () => 'a'.repeat(22), clock: systemClock });
   const { browser, calls, faults, on, sessions } = world;
   on('/', async (req, res) => {
     await sessions.set(req, query(req, 'who'), 1);

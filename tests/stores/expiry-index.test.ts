@@ -20,7 +20,7 @@ class Entry implements Indexed {
 /** Everything that is due, in as many slices as it takes. */
 function takeAll(index: ExpiryIndex<Entry>, now: number, slice = 7): Entry[] {
   const all: Entry[] = [];
-  for (let more = true; more; ) {
+  for (let more = true; more;) {
     const taken = index.takeDue(now, slice);
     all.push(...taken.due);
     ({ more } = taken);
@@ -104,7 +104,12 @@ it('says that there is no more where the limit is what there is', () => {
 describe('remove', () => {
   it('takes out the first, the last, one in between, the only one, and one that is out already', () => {
     const index = new ExpiryIndex<Entry>();
-    const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => new Entry(name, START + 100)) as [Entry, Entry, Entry, Entry];
+    const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => new Entry(name, START + 100)) as [
+      Entry,
+      Entry,
+      Entry,
+      Entry,
+    ];
     for (const entry of [a, b, c, d]) index.add(entry, START);
     for (const entry of [b, a, d, a]) index.remove(entry);
     expect([a, b, d].every(({ bucket, previous, next }) => !bucket && !previous && !next)).toBe(true);
@@ -168,7 +173,11 @@ describe('soonest', () => {
 
 describe('against a plain list', () => {
   type Step = ['add', number] | ['move', number, number] | ['remove', number] | ['pass', number, number];
-  const life = fc.oneof(fc.integer({ min: 0, max: 5_000 }), fc.integer({ min: 0, max: 1e8 }), fc.integer({ min: 0, max: 4e10 }));
+  const life = fc.oneof(
+    fc.integer({ min: 0, max: 5_000 }),
+    fc.integer({ min: 0, max: 1e8 }),
+    fc.integer({ min: 0, max: 4e10 }),
+  );
   const step: fc.Arbitrary<Step> = fc.oneof(
     { weight: 4, arbitrary: fc.tuple(fc.constant('add' as const), life) },
     { weight: 3, arbitrary: fc.tuple(fc.constant('move' as const), fc.nat(1_000), life) },

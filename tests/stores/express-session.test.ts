@@ -15,7 +15,10 @@ declare module 'express-session' {
 }
 
 describe.each(EXPRESS)('%s', (_name, express) => {
-  const start = async (storeOptions: MemoryStoreOptions = {}, options: Partial<session.SessionOptions> = {}) => {
+  const start = async (
+    storeOptions: MemoryStoreOptions = {},
+    options: Partial<session.SessionOptions> = {},
+  ) => {
     const store = new MemoryStore({ cleanupInterval: 0, ...storeOptions });
     const app: Express = express();
     app.use(
@@ -33,8 +36,15 @@ describe.each(EXPRESS)('%s', (_name, express) => {
       req.session.visits = (req.session.visits ?? 0) + 1;
       res.send(String(req.session.visits));
     });
-    app.get('/read', (req, res) => void res.json({ visits: req.session.visits, user: req.session.user, id: req.sessionID }));
-    app.get('/cookie', (req, res) => void res.json({ maxAge: req.session.cookie.maxAge, original: req.session.cookie.originalMaxAge }));
+    app.get(
+      '/read',
+      (req, res) => void res.json({ visits: req.session.visits, user: req.session.user, id: req.sessionID }),
+    );
+    app.get(
+      '/cookie',
+      (req, res) =>
+        void res.json({ maxAge: req.session.cookie.maxAge, original: req.session.cookie.originalMaxAge }),
+    );
     app.get('/login', (req, res, next) => {
       req.session.regenerate((error) => {
         if (error) {

@@ -66,7 +66,9 @@ it('goes on step by step while there is more, and lets the event loop turn in be
 
 it('waits for the next interval only when the work is done: it never runs twice at once', async () => {
   let finish = (): void => undefined;
-  const { clock, seen, work } = periodic(() => new Promise<boolean>((resolve) => (finish = () => resolve(false))));
+  const { clock, seen, work } = periodic(
+    () => new Promise<boolean>((resolve) => (finish = () => resolve(false))),
+  );
   work.start();
   await clock.advance(10 * INTERVAL);
   expect([seen.begun, clock.waiting]).toEqual([1, 0]);

@@ -31,7 +31,9 @@ describe('Cookie', () => {
     jest.setSystemTime(1_000_000 + 600_000);
     expect([cookie.maxAge, cookie.originalMaxAge]).toEqual([HOUR - 600_000, HOUR]);
     cookie.maxAge = 5_000;
-    expect([cookie.maxAge, cookie.originalMaxAge, cookie.expires?.valueOf()]).toEqual([5_000, 5_000, 1_605_000]);
+    expect([cookie.maxAge, cookie.originalMaxAge, cookie.expires?.valueOf()]).toEqual([
+      5_000, 5_000, 1_605_000,
+    ]);
     cookie.maxAge = null;
     expect([cookie.maxAge, cookie.originalMaxAge, cookie.expires]).toEqual([null, null, null]);
   });
@@ -48,9 +50,19 @@ describe('Cookie', () => {
   });
 
   it('is stored with all of its attributes', () => {
-    const attributes = { path: '/app', httpOnly: false, secure: true, sameSite: 'lax', domain: 'example.com' } as const;
+    const attributes = {
+      path: '/app',
+      httpOnly: false,
+      secure: true,
+      sameSite: 'lax',
+      domain: 'example.com',
+    } as const;
     const text = JSON.stringify(new Cookie({ ...attributes, originalMaxAge: 5, expires: new Date(9) }));
-    expect(JSON.parse(text)).toEqual({ ...attributes, originalMaxAge: 5, expires: '1970-01-01T00:00:00.009Z' });
+    expect(JSON.parse(text)).toEqual({
+      ...attributes,
+      originalMaxAge: 5,
+      expires: '1970-01-01T00:00:00.009Z',
+    });
   });
 });
 
@@ -60,14 +72,25 @@ describe('Session', () => {
     const session = new Session(req, { a: 1, cookie: { path: '/x' } });
     expect(Object.keys(session).sort()).toEqual(['a', 'cookie']);
     expect([session.req, session.id, session.cookie.path]).toEqual([req, SID, '/x']);
-    expect(JSON.parse(JSON.stringify(session))).toEqual({ a: 1, cookie: { path: '/x', httpOnly: true, originalMaxAge: null, expires: null } });
+    expect(JSON.parse(JSON.stringify(session))).toEqual({
+      a: 1,
+      cookie: { path: '/x', httpOnly: true, originalMaxAge: null, expires: null },
+    });
   });
 
   it('lets no stored name shadow a method or reach a prototype (S34)', () => {
     const { req } = requestWithStore();
-    const hostile = JSON.parse('{"save":1,"id":2,"req":3,"constructor":4,"toString":5,"__proto__":{"admin":1},"a":6}') as object;
+    const hostile = JSON.parse(
+      '{"save":1,"id":2,"req":3,"constructor":4,"toString":5,"__proto__":{"admin":1},"a":6}',
+    ) as object;
     const session = new Session(req, hostile as { a: number });
-    expect([typeof session.save, session.id, session.req, session.constructor, typeof session.toString]).toEqual(['function', SID, req, Session, 'function']);
+    expect([
+      typeof session.save,
+      session.id,
+      session.req,
+      session.constructor,
+      typeof session.toString,
+    ]).toEqual(['function', SID, req, Session, 'function']);
     expect((session as unknown as { admin?: number }).admin).toBeUndefined();
     expect(({} as { admin?: number }).admin).toBeUndefined();
     expect(Object.keys(session).sort()).toEqual(['a', 'cookie']);
@@ -116,7 +139,7 @@ describe('Session', () => {
       await new Promise<void>((resolve, reject) => {
         void session[call]((error) => {
           if (error === null) resolve();
-          else reject(error as Error);
+          else reject(new Error('It failed.', { cause: error }));
         });
       });
     const failed = await new Promise((resolve) => void session.reload(resolve).catch(() => undefined));
@@ -137,18 +160,30 @@ describe('between records and sessions', () => {
   };
 
   it('a record is its data and a cookie with the expiry', () => {
-    expect(sessionOf(record)).toEqual({ a: 1, cookie: { originalMaxAge: HOUR, expires: '1970-01-01T00:00:01.000Z' } });
-    expect(sessionOf({ ...record, expiresAt: null, idleMs: null })).toEqual({ a: 1, cookie: { originalMaxAge: null, expires: null } });
+    expect(sessionOf(record)).toEqual({
+      a: 1,
+      cookie: { originalMaxAge: HOUR, expires: '1970-01-01T00:00:01.000Z' },
+    });
+    expect(sessionOf({ ...record, expiresAt: null, idleMs: null })).toEqual({
+      a: 1,
+      cookie: { originalMaxAge: null, expires: null },
+    });
   });
 
   it('a cookie in the data keeps its attributes, and never its own idea of the expiry', () => {
-    const data = JSON.stringify({ cookie: { path: '/x', originalMaxAge: 7, expires: '2099-01-01T00:00:00.000Z' } });
-    expect(sessionOf({ ...record, data }).cookie).toEqual({ path: '/x', originalMaxAge: 7, expires: '1970-01-01T00:00:01.000Z' });
+    const data = JSON.stringify({
+      cookie: { path: '/x', originalMaxAge: 7, expires: '2099-01-01T00:00:00.000Z' },
+    });
+    expect(sessionOf({ ...record, data }).cookie).toEqual({
+      path: '/x',
+      originalMaxAge: 7,
+      expires: '1970-01-01T00:00:01.000Z',
+    });
   });
 
   it('text of a session is what toJSON of it and of its cookie says, without the expiry', () => {
     const cookie = new Cookie({ originalMaxAge: 5, expires: new Date(9) });
-    expect(JSON.parse(textOfSession({ a: new Date(0), cookie: cookie as never }))).toEqual({
+    expect(JSON.parse(textOfSession({ a: new Date(0), cookie: cookie }))).toEqual({
       a: '1970-01-01T00:00:00.000Z',
       cookie: { path: '/', httpOnly: true, originalMaxAge: 5 },
     });
@@ -158,9 +193,15 @@ describe('between records and sessions', () => {
   it('an expiry is that of the cookie; without one it is the store’s to say', () => {
     expect(expiryOf({})).toEqual({ idleMs: null, expiresAt: null });
     expect(expiryOf({ cookie: { originalMaxAge: 5 } })).toEqual({ idleMs: null, expiresAt: null });
-    expect(expiryOf({ cookie: { expires: null, originalMaxAge: 5 } })).toEqual({ idleMs: null, expiresAt: null });
+    expect(expiryOf({ cookie: { expires: null, originalMaxAge: 5 } })).toEqual({
+      idleMs: null,
+      expiresAt: null,
+    });
     expect(expiryOf({ cookie: { expires: new Date(9) } })).toEqual({ idleMs: null, expiresAt: 9 });
-    expect(expiryOf({ cookie: { expires: '1970-01-01T00:00:00.009Z', originalMaxAge: 5 } })).toEqual({ idleMs: 5, expiresAt: 9 });
+    expect(expiryOf({ cookie: { expires: '1970-01-01T00:00:00.009Z', originalMaxAge: 5 } })).toEqual({
+      idleMs: 5,
+      expiresAt: 9,
+    });
     expect(() => expiryOf({ cookie: { expires: 'never' } })).toThrow(withCode('ERR_SESSION_VALUE') as Error);
     expect(() => expiryOf({ cookie: { expires: new Date(NaN) } })).toThrow('must be a date or null');
   });

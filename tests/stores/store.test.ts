@@ -1,7 +1,7 @@
 // The face that express-session knows, as every RecordStore derives it from five methods.
 import { EventEmitter } from 'node:events';
 
-import type { SessionId, SessionKey, SessionRecord } from '../../src/core/contract.js';
+import type { Capability, SessionId, SessionKey, SessionRecord } from '../../src/core/contract.js';
 import { handleOf } from '../../src/core/ids.js';
 import { MemoryStore } from '../../src/stores/memory-store.js';
 import { RecordStore, Store } from '../../src/stores/store.js';
@@ -15,7 +15,10 @@ const storeOf = (options = {}): MemoryStore => new MemoryStore({ clock, cleanupI
 const SID = 'A-session-id-of-this-test-000000';
 const handle = (sid: string): string => handleOf(sid as SessionId);
 const inMs = (ms: number): string => new Date(clock.now() + ms).toISOString();
-const session = (data: object = {}, cookie: StoredSession['cookie'] = {}): StoredSession => ({ cookie, ...data });
+const session = (data: object = {}, cookie: StoredSession['cookie'] = {}): StoredSession => ({
+  cookie,
+  ...data,
+});
 
 /** A store of the five required methods and nothing else, as a stranger writes one. */
 class FiveMethods extends RecordStore {
@@ -46,7 +49,9 @@ class FiveMethods extends RecordStore {
 }
 
 /** The outcome of a callback method. */
-const called = <T>(method: (callback: (error: unknown, result?: T) => void) => unknown): Promise<[unknown, T?]> =>
+const called = <T>(
+  method: (callback: (error: unknown, result?: T) => void) => unknown,
+): Promise<[unknown, T?]> =>
   new Promise((resolve) => {
     method((...outcome) => resolve(outcome as [unknown, T?]));
   });
@@ -56,7 +61,15 @@ describe('RecordStore', () => {
     const store = storeOf();
     expect([store, new FiveMethods()].every((value) => RecordStore.is(value))).toBe(true);
     expect(RecordStore.is({ [Symbol.for('session-store-js.RecordStore')]: 1 })).toBe(true);
-    for (const value of [null, undefined, 5, 'x', {}, { get() {}, set() {}, destroy() {} }, new EventEmitter()])
+    for (const value of [
+      null,
+      undefined,
+      5,
+      'x',
+      {},
+      { get() {}, set() {}, destroy() {} },
+      new EventEmitter(),
+    ])
       expect(RecordStore.is(value)).toBe(false);
     expect(store).toBeInstanceOf(Store);
     expect(store).toBeInstanceOf(EventEmitter);
@@ -92,7 +105,7 @@ describe('RecordStore', () => {
 
   it('sweeps in the background where it can, reports a fault as an event, and goes on', async () => {
     class Sweeping extends FiveMethods {
-      override readonly capabilities = this.declares('removeExpired');
+      override readonly capabilities: ReadonlySet<Capability> = this.declares('removeExpired');
       sweeps: number[] = [];
       left = 3;
       async removeExpired(limit: number): Promise<number> {
@@ -136,7 +149,13 @@ describe.each(['sha256', 'plain'] as const)('the express-session face, ids %s at
 
   it('gives back what was set, the cookie and its expiry included', async () => {
     const store = storeOf({ idAtRest });
-    const cookie = { originalMaxAge: HOUR, expires: inMs(HOUR), httpOnly: true, path: '/', sameSite: 'lax' } as const;
+    const cookie = {
+      originalMaxAge: HOUR,
+      expires: inMs(HOUR),
+      httpOnly: true,
+      path: '/',
+      sameSite: 'lax',
+    } as const;
     await store.set(SID, session({ user: { name: 'ada' } }, cookie));
     expect(await store.get(SID)).toEqual({ user: { name: 'ada' }, cookie });
     expect(await store.get('another-session-id-000000000000')).toBeNull();
@@ -146,7 +165,12 @@ describe.each(['sha256', 'plain'] as const)('the express-session face, ids %s at
     const store = storeOf({ idAtRest });
     await store.set(SID, session({ a: 1 }, { originalMaxAge: HOUR, expires: inMs(HOUR), path: '/' }));
     const record = store.findSync(store.keyOf(SID as SessionId));
-    expect(record).toMatchObject({ idleMs: HOUR, expiresAt: clock.now() + HOUR, deadlineAt: null, createdAt: clock.now() });
+    expect(record).toMatchObject({
+      idleMs: HOUR,
+      expiresAt: clock.now() + HOUR,
+      deadlineAt: null,
+      createdAt: clock.now(),
+    });
     expect(JSON.parse(record?.data ?? '')).toEqual({ cookie: { originalMaxAge: HOUR, path: '/' }, a: 1 });
   });
 
@@ -164,7 +188,9 @@ describe.each(['sha256', 'plain'] as const)('the express-session face, ids %s at
     for (const sid of sids) await store.set(sid, session({ sid }));
     expect(await store.length()).toBe(3);
     expect((await store.ids()).sort()).toEqual(sids.map(nameOf).sort());
-    expect((await store.all()).map(({ id, ['sid']: sid }) => [id, sid]).sort()).toEqual(sids.map((sid) => [nameOf(sid), sid]).sort());
+    expect((await store.all()).map(({ id, ['sid']: sid }) => [id, sid]).sort()).toEqual(
+      sids.map((sid) => [nameOf(sid), sid]).sort(),
+    );
     await store.clear();
     expect([await store.length(), await store.all(), await store.ids()]).toEqual([0, [], []]);
   });
@@ -176,7 +202,11 @@ describe.each(['sha256', 'plain'] as const)('the express-session face, ids %s at
     await clock.advance(5);
     await store.set(SID, session({ b: 2 }, { expires: inMs(HOUR), originalMaxAge: HOUR }));
     const second = store.findSync(store.keyOf(SID as SessionId));
-    expect(second).toMatchObject({ createdAt: first?.createdAt, idleMs: HOUR, expiresAt: clock.now() + HOUR });
+    expect(second).toMatchObject({
+      createdAt: first?.createdAt,
+      idleMs: HOUR,
+      expiresAt: clock.now() + HOUR,
+    });
     expect(second?.version).not.toBe(first?.version);
     expect(await store.get(SID)).not.toHaveProperty('a');
     expect(await store.length()).toBe(1);
@@ -211,7 +241,16 @@ describe('set', () => {
     const store = storeOf();
     const key = store.keyOf(SID as SessionId);
     const deadlineAt = clock.now() + HOUR;
-    await store.insert({ v: 1, key, data: '{}', version: 'v', createdAt: 0, deadlineAt, idleMs: null, expiresAt: null });
+    await store.insert({
+      v: 1,
+      key,
+      data: '{}',
+      version: 'v',
+      createdAt: 0,
+      deadlineAt,
+      idleMs: null,
+      expiresAt: null,
+    });
     await store.set(SID, session({}, { expires: inMs(9 * HOUR) }));
     expect(store.findSync(key)?.expiresAt).toBe(deadlineAt);
     await store.set(SID, session({}));
@@ -244,7 +283,9 @@ describe('set', () => {
 
   it('refuses an expiry that is no date, and stores nothing', async () => {
     const store = storeOf();
-    await expect(store.set(SID, session({}, { expires: 'soon' }))).rejects.toEqual(withCode('ERR_SESSION_VALUE'));
+    await expect(store.set(SID, session({}, { expires: 'soon' }))).rejects.toEqual(
+      withCode('ERR_SESSION_VALUE'),
+    );
     expect(await store.length()).toBe(0);
   });
 });
@@ -261,19 +302,23 @@ describe('destroy', () => {
 });
 
 describe('names that are none', () => {
-  it.each(['', undefined, null, 5, {}, ['a']])('%p is refused by every method, with a code (S33)', async (name) => {
-    const store = storeOf();
-    const sid = name as string;
-    for (const call of [
-      () => store.get(sid),
-      () => store.set(sid, session()),
-      () => store.touch(sid, session()),
-      () => store.destroy(sid),
-      () => store.load(sid),
-    ])
-      await expect(Promise.resolve().then(call)).rejects.toEqual(withCode('ERR_SESSION_ID'));
-    expect(await store.length()).toBe(0);
-  });
+  it.each(['', undefined, null, 5, {}, ['a']])(
+    '%p is refused by every method, with a code (S33)',
+    async (name) => {
+      const store = storeOf();
+      const sid = name as string;
+      const calls: (() => Promise<unknown>)[] = [
+        () => store.get(sid),
+        () => store.set(sid, session()),
+        () => store.touch(sid, session()),
+        () => store.destroy(sid),
+        () => store.load(sid),
+      ];
+      for (const call of calls)
+        await expect(Promise.resolve().then(call)).rejects.toEqual(withCode('ERR_SESSION_ID'));
+      expect(await store.length()).toBe(0);
+    },
+  );
 });
 
 describe('callbacks', () => {
@@ -284,7 +329,10 @@ describe('callbacks', () => {
     expect(await called((done) => store.get(SID, done))).toEqual([null, expect.objectContaining({ a: 1 })]);
     expect(await called((done) => store.get('nobody', done))).toEqual([null, null]);
     expect(await called((done) => store.load(SID, done))).toEqual([null, expect.objectContaining({ a: 1 })]);
-    expect(await called((done) => store.all(done))).toEqual([null, [expect.objectContaining({ id: handle(SID) })]]);
+    expect(await called((done) => store.all(done))).toEqual([
+      null,
+      [expect.objectContaining({ id: handle(SID) })],
+    ]);
     expect(await called((done) => store.ids(done))).toEqual([null, [handle(SID)]]);
     expect(await called((done) => store.length(done))).toEqual([null, 1]);
     expect(await called((done) => store.destroy(SID, done))).toEqual([null, undefined]);
@@ -322,7 +370,10 @@ describe('load, createSession and regenerate', () => {
   it('createSession puts a stored session on the request', () => {
     const store = storeOf();
     const req = requestOf(store);
-    const created = store.createSession(req, session({ a: 1 }, { expires: inMs(HOUR), originalMaxAge: HOUR }));
+    const created = store.createSession(
+      req,
+      session({ a: 1 }, { expires: inMs(HOUR), originalMaxAge: HOUR }),
+    );
     expect(req.session).toBe(created);
     expect(created.cookie.expires).toEqual(new Date(clock.now() + HOUR));
     expect(created.cookie.originalMaxAge).toBe(HOUR);

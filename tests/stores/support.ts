@@ -11,7 +11,8 @@ export function storeOf(options: MemoryStoreOptions = {}) {
   const clock = new TestClock();
   const store = new MemoryStore({ clock, cleanupInterval: 0, idAtRest: 'plain', ...options });
   const events: [event: string, handle: string][] = [];
-  for (const event of ['expired', 'evicted']) store.on(event, (handle: string) => events.push([event, handle]));
+  for (const event of ['expired', 'evicted'])
+    store.on(event, (handle: string) => events.push([event, handle]));
   const record = (name: string, extra: Partial<SessionRecord> = {}): SessionRecord => ({
     v: 1,
     key: keyOf(name),

@@ -28,7 +28,10 @@ export function runInChild(script: string, timeoutMs = 20_000): Promise<Exit> {
   const root = resolve(__dirname, '../../src');
   const source = `${LOADER}\nconst src = (path) => require(${JSON.stringify(root)} + '/' + path + '.ts');\n${script}`;
   return new Promise((done, reject) => {
-    const child = spawn(process.execPath, ['-e', source], { cwd: resolve(__dirname, '../..'), timeout: timeoutMs });
+    const child = spawn(process.execPath, ['-e', source], {
+      cwd: resolve(__dirname, '../..'),
+      timeout: timeoutMs,
+    });
     let output = '';
     let errors = '';
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));

@@ -2,7 +2,8 @@
 import { SessionError, type SessionErrorCode } from '../../src/core/errors.js';
 
 /** What `toThrow` and `rejects` compare with: any error of this code. */
-export const withCode = (code: SessionErrorCode): unknown => expect.objectContaining({ name: 'SessionError', code });
+export const withCode = (code: SessionErrorCode): unknown =>
+  expect.objectContaining({ name: 'SessionError', code });
 
 /** The error that a function throws. */
 export function thrownBy(work: () => unknown): SessionError {
