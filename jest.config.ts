@@ -11,6 +11,8 @@ const config: Config = {
   },
   transform: { '^.+\\.c?ts$': ['ts-jest', { tsconfig: '<rootDir>/tsconfig.jest.json' }] },
   collectCoverageFrom: ['src/**/*.{ts,cts}'],
+  // The default leaves one of two cores idle.
+  maxWorkers: '100%',
   coverageProvider: 'v8',
   coverageReporters: ['text-summary', 'json-summary', 'html'],
   coverageThreshold: { global: { lines: 95, branches: 90 } },

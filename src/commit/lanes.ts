@@ -203,7 +203,7 @@ export class Lanes {
       if (found === 'landed') {
         lane.latest = record;
         if (current === null) this.#settle(lane, record.key);
-        const moved = current === null || record.expiresAt !== current.expiresAt;
+        const moved = record.expiresAt !== current?.expiresAt;
         for (const { job, value } of landing) {
           job.target.record = record;
           job.resolve({ record, moved, value });

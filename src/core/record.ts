@@ -13,8 +13,10 @@ export function newVersion(): string {
   return [writer, (writes++).toString(36)].join('-');
 }
 
+type LivingRecord = SessionRecord & { readonly closed?: never };
+
 /** Whether a store's answer is a session that can be used. */
-export function isLiving(record: SessionRecord | null): record is SessionRecord {
+export function isLiving(record: SessionRecord | null): record is LivingRecord {
   return record !== null && record.closed === undefined;
 }
 

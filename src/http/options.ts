@@ -205,12 +205,7 @@ function brokenRules(options: Partial<SessionManagerOptions>): string[] {
 export function resolveOptions<AppSession extends object>(
   options: SessionManagerOptions<AppSession>,
 ): Config {
-  checkOptions<Partial<SessionManagerOptions>>(
-    'SessionManager',
-    schema,
-    options as SessionManagerOptions,
-    brokenRules,
-  );
+  checkOptions<Partial<SessionManagerOptions>>('SessionManager', schema, options, brokenRules);
   const { store, storeOptions, maxAge = HOUR_MS, clock = systemClock } = options;
   const cookie = resolveCookie(options.cookie);
   const { load = 'lazy' } = options;

@@ -5,15 +5,17 @@ import { asStoreError, checkedRecord } from '../commit/store-calls.js';
 import type { SessionId, SessionRecord } from '../core/contract.js';
 import { SessionError } from '../core/errors.js';
 import type { Verified } from '../core/signing.js';
+import { isLiving } from '../core/record.js';
+import type { RecordStore } from '../stores/store.js';
 import type { Engine } from './engine.js';
+import { Session } from './session-target.js';
 
 /** What a request's cookies came to. */
 export interface Reading {
   /** The ids that the request brought under good signatures. */
   readonly brought: readonly SessionId[];
-  readonly id?: SessionId;
   /** The living session; or one that has just ended, if no cookie names a living one; or null. */
-  readonly record: SessionRecord | null;
+  readonly session: Session | null;
   /** Its cookie is under an old secret. */
   readonly isStale: boolean;
 }
@@ -21,7 +23,7 @@ export interface Reading {
 /** Asks the store with a promise. A fault rejects: it is never taken for "no session" (P5). */
 export async function readSession(engine: Engine, req: IncomingMessage): Promise<Reading> {
   const cookies = engine.cookie.read(req);
-  const choice = new Choice(cookies);
+  const choice = new Choice(engine.store, cookies);
   const calls = engine.calls();
   for (const verified of cookies)
     if (choice.offer(verified, await calls.find(engine.store.keyOf(verified.id)))) break;
@@ -31,7 +33,7 @@ export async function readSession(engine: Engine, req: IncomingMessage): Promise
 /** Asks a store that answers at once. @throws {SessionError} ERR_SESSION_NOT_LOADED for one that does not */
 export function readSessionNow(engine: Engine, req: IncomingMessage): Reading {
   const cookies = engine.cookie.read(req);
-  const choice = new Choice(cookies);
+  const choice = new Choice(engine.store, cookies);
   for (const verified of cookies) if (choice.offer(verified, findNow(engine, verified.id))) break;
   return choice.made;
 }
@@ -53,15 +55,17 @@ function findNow({ store, config }: Engine, id: SessionId): SessionRecord | null
 /** Several cookies may have our name: the first that names a living session counts, wherever it stands. */
 class Choice {
   made: Reading;
+  readonly #store: RecordStore;
 
-  constructor(cookies: readonly Verified[]) {
-    this.made = { brought: cookies.map(({ id }) => id), record: null, isStale: false };
+  constructor(store: RecordStore, cookies: readonly Verified[]) {
+    this.#store = store;
+    this.made = { brought: cookies.map(({ id }) => id), session: null, isStale: false };
   }
 
   /** True if there is no need to go on. */
   offer({ id, stale }: Verified, record: SessionRecord | null): boolean {
     if (record === null) return false;
-    this.made = { brought: this.made.brought, id, record, isStale: stale };
-    return record.closed === undefined;
+    this.made = { ...this.made, session: new Session(this.#store, id, record), isStale: stale };
+    return isLiving(record);
   }
 }

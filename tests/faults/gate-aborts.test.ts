@@ -10,6 +10,9 @@ import { closeGated, gated, STACKS } from '../support/gated.js';
 import { dial, requestText } from '../support/raw-http.js';
 import { FILE } from '../support/response-shapes.js';
 
+// The full number of rounds takes longer than a test may by default.
+jest.setTimeout(120_000);
+
 const PARALLEL = 50;
 /** When a client goes: with the request, while the handler runs, while the save runs, with the response. */
 const PHASES = ['at once', 'in the handler', 'in the save', 'at the first byte', 'after it'] as const;

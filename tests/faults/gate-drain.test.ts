@@ -5,6 +5,9 @@ import { reportFault, rounds } from '../support/faults.js';
 import { closeGated, gated, STACKS } from '../support/gated.js';
 import { Client } from '../support/http.js';
 
+// The full number of rounds takes longer than a test may by default.
+jest.setTimeout(120_000);
+
 const PARALLEL = 25;
 let total = 0;
 

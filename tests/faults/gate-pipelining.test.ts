@@ -5,6 +5,9 @@ import { reportFault, rounds } from '../support/faults.js';
 import { closeGated, gated, STACKS } from '../support/gated.js';
 import { dial, readAll, requestText } from '../support/raw-http.js';
 
+// The full number of rounds takes longer than a test may by default.
+jest.setTimeout(120_000);
+
 const REQUESTS = 20;
 let total = 0;
 

@@ -57,7 +57,7 @@ async function answers(listener: Listener, act: Act, use: Use | null, delayMs: n
   const note: Note = (run) => {
     try {
       const result = run();
-      notes.push(typeof result === 'object' ? 'done' : String(result as string | boolean | undefined));
+      notes.push(typeof result === 'boolean' || typeof result === 'string' ? String(result) : 'done');
     } catch (error) {
       notes.push((error as { code: string }).code);
     }

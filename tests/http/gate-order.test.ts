@@ -8,6 +8,9 @@ import { closeGated, gated, STACKS } from '../support/gated.js';
 import { headerValues, rawRequest } from '../support/raw-http.js';
 import { FILE } from '../support/response-shapes.js';
 
+// The full number of rounds takes longer than a test may by default.
+jest.setTimeout(120_000);
+
 // Real time: what is proved is the order of two things that happen in the world.
 const DELAY_MS = 100;
 
