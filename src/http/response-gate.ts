@@ -18,6 +18,15 @@ import {
   type Method,
 } from './gate-levels.js';
 import { headersSent, isGone, isHttp1, pretendSent, unpretend } from './pretend-sent.js';
+import {
+  applyHeaders,
+  headOf,
+  lineOf,
+  restoreHead,
+  setLine,
+  type ResponseHead,
+  type StatusLine,
+} from './response-head.js';
 import { holdSocket } from './socket-guard.js';
 
 /** Somebody who has something to do before a response leaves. */
@@ -39,20 +48,8 @@ interface Head {
   readonly reason: string | undefined;
 }
 
-interface StatusLine {
-  readonly status: number;
-  readonly message: string;
-}
-
 /** What a compression puts on a response besides the gate's methods. */
 const HOOKS = ['flush', 'on', 'addListener'] as const;
-
-/** The response as it was when it came to us: what a 503 starts from. */
-interface Entry extends StatusLine {
-  readonly headers: ReturnType<ServerResponse['getHeaders']>;
-  /** Its own ones, which a compression outside needs for the 503 too. */
-  readonly hooks: (PropertyDescriptor | undefined)[];
-}
 
 /** What is piped into a response. Old streams have neither method. */
 interface Source {
@@ -67,7 +64,10 @@ export class ResponseGate implements Keeper {
   readonly #res: ServerResponse;
   readonly #next: Next;
   readonly #parties: GateParty[] = [];
-  readonly #entry: Entry;
+  /** The head as it was when the response came to us: what a 503 starts from. */
+  readonly #entry: ResponseHead;
+  /** Its own hooks then, which a compression outside needs for the 503 too. */
+  readonly #hooks: (PropertyDescriptor | undefined)[];
   readonly #sources = new Set<Source>();
   readonly #drains: Listener[] = [];
   #state: 'idle' | 'head' | 'held' | 'open' | 'failed' = 'idle';
@@ -79,11 +79,8 @@ export class ResponseGate implements Keeper {
   private constructor(req: IncomingMessage, res: ServerResponse, next: Next) {
     this.#res = res;
     this.#next = next;
-    this.#entry = {
-      ...lineOf(res),
-      headers: res.getHeaders(),
-      hooks: HOOKS.map((name) => Object.getOwnPropertyDescriptor(res, name)),
-    };
+    this.#entry = headOf(res);
+    this.#hooks = HOOKS.map((name) => Object.getOwnPropertyDescriptor(res, name));
     if (res.headersSent) this.#state = 'open';
     this.level = levelFor(req, res);
     this.#watchDrain();
@@ -260,23 +257,14 @@ export class ResponseGate implements Keeper {
     for (const method of METHODS) Reflect.deleteProperty(res, method);
     for (const [index, name] of HOOKS.entries()) {
       Reflect.deleteProperty(res, name);
-      const own = this.#entry.hooks[index];
+      const own = this.#hooks[index];
       if (own !== undefined) Object.defineProperty(res, name, own);
     }
     this.#letThrough();
-    if (!isGone(res)) this.#restore(this.#entry);
+    if (!isGone(res)) restoreHead(res, this.#entry);
     this.#releaseSocket?.(false);
     for (const { method, args } of calls) this.#swallow(method, args);
     this.#next(error);
-  }
-
-  /** Touches only what differs: Node remembers which headers were removed, and how their names were written. */
-  #restore(entry: Entry): void {
-    const res = this.#res;
-    for (const name of res.getHeaderNames()) if (!Object.hasOwn(entry.headers, name)) res.removeHeader(name);
-    for (const [name, value] of Object.entries(entry.headers))
-      if (value !== undefined && res.getHeader(name) !== value) res.setHeader(name, value);
-    setLine(res, entry);
   }
 
   /** Methods for the error handler alone: calls of the handler come through what it captured, to this gate. */
@@ -310,31 +298,4 @@ function checkChunk(method: Method, chunk: unknown): void {
   if (method === 'flushHeaders' || typeof chunk === 'string' || chunk instanceof Uint8Array) return;
   if (method === 'end' && (!chunk || typeof chunk === 'function')) return;
   new OutgoingMessage().write(chunk);
-}
-
-function lineOf(res: ServerResponse): StatusLine {
-  // HTTP/2 has no message and warns whoever reads it.
-  return { status: res.statusCode, message: isHttp1(res) ? res.statusMessage : '' };
-}
-
-function setLine(res: ServerResponse, { status, message }: StatusLine): void {
-  res.statusCode = status;
-  if (isHttp1(res)) res.statusMessage = message;
-}
-
-/** The headers argument of writeHead: an object, a flat list of names and values, or a list of pairs. */
-function applyHeaders(res: ServerResponse, headers: unknown): void {
-  if (typeof headers !== 'object' || headers === null) return;
-  if (!Array.isArray(headers)) {
-    for (const [name, value] of Object.entries(headers)) res.setHeader(name, value as string);
-    return;
-  }
-  const flat: unknown[] = Array.isArray(headers[0]) ? headers.flat() : headers;
-  if (flat.length % 2 !== 0)
-    throw Object.assign(new TypeError("The argument 'headers' is invalid"), {
-      code: 'ERR_INVALID_ARG_VALUE',
-    });
-  for (let index = 0; index < flat.length; index += 2) res.removeHeader(String(flat[index]));
-  for (let index = 0; index < flat.length; index += 2)
-    res.appendHeader(String(flat[index]), flat[index + 1] as string | string[]);
 }

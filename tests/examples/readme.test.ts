@@ -1,7 +1,6 @@
 // The README cannot rot: its JavaScript runs, its TypeScript compiles, its tables name what there is.
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { compileFunction } from 'node:vm';
 
 import realExpress from 'express';
 import ts from 'typescript';
@@ -50,7 +49,7 @@ describe('the JavaScript of the README', () => {
       return app;
     };
     const modules: Record<string, unknown> = { express, 'session-store-js': Required };
-    const run = compileFunction(program?.code ?? '', ['require']) as (
+    const run = Reflect.construct(Function, ['require', program?.code ?? '']) as (
       require: (name: string) => unknown,
     ) => void;
     run((name) => modules[name]);
