@@ -209,17 +209,17 @@ export class SessionManager<AppSession extends object = SessionData> extends Eve
   }
 
   /** An async handler for Express 4, which does not catch rejections: they go to `next`. */
-  handler<Req, Res>(
-    fn: (req: Req, res: Res, next: Next) => unknown,
-  ): (req: Req, res: Res, next: Next) => void {
-    return (req, res, next) => {
+  handler<Handler extends (req: never, res: never, next: never) => unknown>(fn: Handler): Handler {
+    const handler = (req: never, res: never, next: Next): void => {
       // Inside a promise, so that a throw before the first await is a rejection too.
       new Promise((resolve) => {
-        resolve(fn(req, res, next));
+        resolve(fn(req, res, next as never));
       }).catch((error: unknown) => {
         next(error ?? new Error('The handler rejected without saying why.'));
       });
     };
+    // The same parameters, and nothing to wait for: what Express 4 calls.
+    return handler as unknown as Handler;
   }
 
   /**

@@ -106,13 +106,16 @@ export class Engine {
     });
   }
 
-  /** A fault in the background: an `error` event, or a line in the log where nobody listens. */
+  /** A fault in the background: an `error` event; where nobody listens, a line in the log; without one, a warning. */
   fault(facts: SessionEvents['error'][0]): void {
+    const message = 'The session store failed in the background.';
     if (this.#sink.listenerCount('error') > 0) this.emit('error', () => facts);
+    else if (this.config.logger !== undefined)
+      this.config.logger.error({ err: facts.error, reason: facts.reason }, message);
     else
-      this.config.logger?.error(
-        { err: facts.error, reason: facts.reason },
-        'The session store failed in the background.',
+      this.warn(
+        'WARN_SESSION_FAULT',
+        `${message} Listen to the manager's "error" event to see each time and why.`,
       );
   }
 

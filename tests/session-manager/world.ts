@@ -109,7 +109,7 @@ export async function createWorld(setting: Setting = {}): Promise<World> {
     errors,
     warnings,
     client: new Client(running.port),
-    on: (path, handler) => routes.get(path, sessions.handler<Request, Response>(handler)),
+    on: (path, handler) => routes.get(path, sessions.handler(handler)),
     browser: () => new Client(running.port),
   };
 }

@@ -1,6 +1,12 @@
 // Real servers on ephemeral ports and a small client with a cookie jar, for every test that talks HTTP.
 import { once } from 'node:events';
-import { request, type IncomingHttpHeaders, type RequestListener, createServer, type Server } from 'node:http';
+import {
+  request,
+  type IncomingHttpHeaders,
+  type RequestListener,
+  createServer,
+  type Server,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 import express5 from 'express';
@@ -8,7 +14,7 @@ import express5 from 'express';
 import express4 from 'express4';
 
 export const EXPRESS = [
-  ['Express 4', express4 as unknown as typeof express5],
+  ['Express 4', express4],
   ['Express 5', express5],
 ] as const;
 
@@ -57,7 +63,8 @@ export class Client {
 
   set cookie(header: string) {
     this.jar.clear();
-    for (const pair of header.split('; ')) this.jar.set(pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1));
+    for (const pair of header.split('; '))
+      this.jar.set(pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1));
   }
 
   /** Another tab of the same browser at this moment. */
@@ -67,7 +74,10 @@ export class Client {
     return other;
   }
 
-  async get(path: string, options: { method?: string; headers?: Record<string, string>; body?: string } = {}): Promise<Answer> {
+  async get(
+    path: string,
+    options: { method?: string; headers?: Record<string, string>; body?: string } = {},
+  ): Promise<Answer> {
     const { method = 'GET', headers = {}, body } = options;
     const jar = this.cookie;
     const req = request({
@@ -89,7 +99,12 @@ export class Client {
       if (/;\s*max-age=0(;|$)/i.test(line)) this.jar.delete(name);
       else this.jar.set(name, pair.slice(name.length + 1));
     }
-    return { status: res.statusCode ?? 0, headers: res.headers, body: Buffer.concat(chunks).toString(), cookies };
+    return {
+      status: res.statusCode ?? 0,
+      headers: res.headers,
+      body: Buffer.concat(chunks).toString(),
+      cookies,
+    };
   }
 
   post(path: string, body = ''): Promise<Answer> {
