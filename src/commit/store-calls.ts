@@ -40,7 +40,8 @@ export class StoreCalls {
   /** @throws {SessionError} ERR_SESSION_STORE, ERR_SESSION_STORE_TIMEOUT or ERR_SESSION_STORE_CONTRACT, as all calls */
   async find(key: SessionKey, fresh = false): Promise<SessionRecord | null> {
     const record = await this.#call('find', this.#left(), (options) =>
-      this.#store.find(key, fresh ? { ...options, fresh } : options),
+      // Not spread: the signal is a getter.
+      this.#store.find(key, fresh ? Object.assign(options, { fresh }) : options),
     );
     return checkedRecord(record, this.#clock.now());
   }

@@ -59,16 +59,22 @@ function textIfReadable(value: unknown): string | undefined {
 function sharedObjects(root: object): ReadonlySet<unknown> {
   const seen = new Set<unknown>();
   const shared = new Set<unknown>();
-  const visit = (value: unknown): void => {
-    if (typeof value !== 'object' || value === null) return;
+  // Not recursive: what the handler put there in flight may be deeper than any stack.
+  const stack: unknown[] = [root];
+  while (stack.length > 0) {
+    const value = stack.pop();
+    if (typeof value !== 'object' || value === null) continue;
     if (seen.has(value)) {
       shared.add(value);
-      return;
+      continue;
     }
     seen.add(value);
-    Object.values(value).forEach(visit);
-  };
-  visit(root);
+    try {
+      for (const inner of Object.values(value)) stack.push(inner);
+    } catch {
+      // A getter that throws: the value is unreadable, so it stays as it is.
+    }
+  }
   return shared;
 }
 
