@@ -3,7 +3,13 @@ import { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-import { isBroken, type BrokenRecord, type SessionRecord } from './core/contract.js';
+import {
+  isBroken,
+  type BrokenRecord,
+  type Page,
+  type PageOptions,
+  type SessionRecord,
+} from './core/contract.js';
 import { SessionError } from './core/errors.js';
 import { decodeData } from './core/json.js';
 import { Engine, type SessionEvents } from './http/engine.js';
@@ -41,7 +47,7 @@ const MAX_PAGE_LIMIT = 1_000;
  * Sessions for Express. Mount `middleware()`, then read and write with `get`, `set` and `update`, or on `req.session`.
  *
  * @example
- * const sessions = new SessionManager({ secret: process.env.SESSION_SECRET });
+ * const sessions = new SessionManager({ secret: process.env.SESSION_SECRET ?? 'change-me for production' });
  * app.use(sessions.middleware());
  * app.get('/', async (req, res) => {
  *   const visits = await sessions.update(req, 'visits', (n = 0) => n + 1);
@@ -94,9 +100,13 @@ export class SessionManager<AppSession extends object = SessionData> extends Eve
    */
   set<Key extends KeyOf<AppSession>>(req: IncomingMessage, key: Key, value: AppSession[Key]): Promise<void>;
   set(req: IncomingMessage, values: Partial<AppSession>): Promise<void>;
-  async set(req: IncomingMessage, first: string | object, value?: unknown): Promise<void> {
-    const values = typeof first === 'object' ? { ...first } : { [first]: value };
-    await this.#session(req).set(values);
+  set(req: IncomingMessage, first: string | object, value?: unknown): Promise<void> {
+    return this.#on(req, (session) => {
+      if (typeof first !== 'object') return session.set({ [first]: value });
+      if ((first as object | null) === null || Array.isArray(first))
+        throw new SessionError('ERR_SESSION_KEY', 'set(req, values) takes an object of keys and values.');
+      return session.set({ ...first });
+    });
   }
 
   /**
@@ -104,38 +114,44 @@ export class SessionManager<AppSession extends object = SessionData> extends Eve
    * count, none is lost. `fn` is synchronous and may run several times.
    * @throws {SessionError} as `set`, and ERR_SESSION_UPDATE_ASYNC if `fn` returns a promise; what `fn` throws
    */
-  async update<Key extends KeyOf<AppSession>>(
+  update<Key extends KeyOf<AppSession>>(
     req: IncomingMessage,
     key: Key,
     fn: (value: AppSession[Key] | undefined) => AppSession[Key],
   ): Promise<AppSession[Key]> {
-    const result = await this.#session(req).update(key, fn as (value: unknown) => unknown);
-    return result as AppSession[Key];
+    return this.#on(req, (session) => {
+      if (typeof fn !== 'function')
+        throw new SessionError(
+          'ERR_SESSION_VALUE',
+          'update(req, key, fn) takes a function of the value as its last argument.',
+        );
+      return session.update(key, fn as (value: unknown) => unknown) as Promise<AppSession[Key]>;
+    });
   }
 
   /** Removes a key. False if there was none; then nothing is created. */
-  async delete(req: IncomingMessage, key: KeyOf<AppSession>): Promise<boolean> {
-    return this.#session(req).delete(key);
+  delete(req: IncomingMessage, key: KeyOf<AppSession>): Promise<boolean> {
+    return this.#on(req, (session) => session.delete(key));
   }
 
   /** Moves the session's expiry now. False if there is no session. */
-  async touch(req: IncomingMessage): Promise<boolean> {
-    return this.#session(req).touch();
+  touch(req: IncomingMessage): Promise<boolean> {
+    return this.#on(req, (session) => session.touch());
   }
 
   /** Ends the session for good and clears its cookie. False if there is no session. */
-  async destroy(req: IncomingMessage): Promise<boolean> {
-    return this.#session(req).destroy();
+  destroy(req: IncomingMessage): Promise<boolean> {
+    return this.#on(req, (session) => session.destroy());
   }
 
   /** Gives the session another id, at a change of privilege. The old id is dead when it resolves. */
-  async regenerate(req: IncomingMessage, options: RegenerateOptions = {}): Promise<void> {
-    return this.#session(req).regenerate(options);
+  regenerate(req: IncomingMessage, options: RegenerateOptions = {}): Promise<void> {
+    return this.#on(req, (session) => session.regenerate(options));
   }
 
   /** Reads the session, so that `req.session` can be used on stores that are asked with a promise. */
-  async load(req: IncomingMessage): Promise<void> {
-    return this.#session(req).load();
+  load(req: IncomingMessage): Promise<void> {
+    return this.#on(req, (session) => session.load());
   }
 
   /** `req.session`, typed. @throws {SessionError} ERR_SESSION_NOT_LOADED before `load` where the store needs it */
@@ -159,7 +175,7 @@ export class SessionManager<AppSession extends object = SessionData> extends Eve
         `"limit" must be a whole number from 1 to ${String(MAX_PAGE_LIMIT)}.`,
       );
     const request = { limit, ...(cursor == null ? null : { cursor }) };
-    const page = await this.store.capable('page').page(request);
+    const page = await this.#page(request);
     return {
       sessions: page.records.flatMap((entry) => this.#summaries(entry)),
       cursor: page.cursor,
@@ -177,16 +193,22 @@ export class SessionManager<AppSession extends object = SessionData> extends Eve
     } while (cursor !== null);
   }
 
-  /** How many sessions are stored. */
-  count(): Promise<number> {
-    return this.store.length();
+  /** How many sessions are stored: the store's own count, or else by listing them. */
+  async count(): Promise<number> {
+    if (this.store.capabilities.has('count'))
+      return this.#engine.calls().ask('count', {}, (options) => this.store.capable('count').count(options));
+    let count = 0;
+    for await (const page of this.#pages()) count += page.records.filter((entry) => !isBroken(entry)).length;
+    return count;
   }
 
   /** Ends every session. Requests that are under way find theirs ended. */
   async clearAllSessions(): Promise<void> {
-    for await (const { key } of this.store.scan({ withData: false })) {
-      if (await this.store.remove(key))
-        this.#engine.emit('destroyed', () => ({ handle: this.store.handleOf(key), reason: 'clear' }));
+    for await (const { records } of this.#pages()) {
+      for (const { key } of records) {
+        if (await this.#engine.calls().remove(key))
+          this.#engine.emit('destroyed', () => ({ handle: this.store.handleOf(key), reason: 'clear' }));
+      }
     }
   }
 
@@ -238,10 +260,43 @@ export class SessionManager<AppSession extends object = SessionData> extends Eve
     return requestSession(req, this.#engine);
   }
 
+  /**
+   * Not async: a call that is not awaited must be the request's own promise, which fails the response if it fails,
+   * and not a copy, whose rejection nobody would handle.
+   */
+  #on<T>(req: IncomingMessage, work: (session: RequestSession) => Promise<T>): Promise<T> {
+    try {
+      return work(this.#session(req));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
   async #data(req: IncomingMessage): Promise<Record<string, unknown>> {
     const session = this.#session(req);
     await session.load();
     return session.data;
+  }
+
+  /** A page of the store, within `storeTimeout`. */
+  async #page(request: PageOptions): Promise<Page> {
+    const store = this.store.capable('page');
+    return this.#engine.calls().ask('page', request, (options) => store.page(options));
+  }
+
+  /** Every page without data; the event loop turns between them. */
+  async *#pages(): AsyncGenerator<Page, void> {
+    let cursor: string | null = null;
+    do {
+      const page: Page = await this.#page({
+        limit: PAGE_LIMIT,
+        withData: false,
+        ...(cursor === null ? null : { cursor }),
+      });
+      yield page;
+      ({ cursor } = page);
+      await nextTurn();
+    } while (cursor !== null);
   }
 
   /** A session as a list shows it; one that cannot be read is reported and left out, the list goes on. */

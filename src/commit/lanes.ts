@@ -55,8 +55,6 @@ export type Change =
 export interface Move {
   /** Another idle time for the session, ms. */
   readonly idleMs?: number;
-  /** Moves the expiry even if it is not due. */
-  readonly touch?: boolean;
 }
 
 export interface Committed {
@@ -196,8 +194,22 @@ export class Lanes {
     const calls = this.#calls();
     let current = lane.latest ?? batch[batch.length - 1]?.target.record ?? null;
     for (let attempt = 0; await mayTry(attempt, calls); attempt++) {
-      const { draft, landing } = this.#fold(current, batch);
-      if (landing.length === 0) return;
+      const { draft, landing, failed } = this.#fold(current, batch);
+      if (failed.length > 0) {
+        // What was read may be old. A success is proved by the compare-and-set; a refusal by a fresh look:
+        //   A: reads stock 0 · B: stores 5 · A: update(throws at 0) must not say "sold out"
+        const found = current === null ? null : await calls.find(current.key, true);
+        if (current !== null && !isLiving(found)) throw sessionEnded();
+        if (found !== null && found.version !== current?.version) {
+          current = found;
+          continue;
+        }
+        for (const { job, error } of failed) {
+          job.reject(error);
+          batch.splice(batch.indexOf(job), 1);
+        }
+        if (landing.length === 0) return;
+      }
       const record = this.#next(current ?? target.first(), current !== null, draft.text, landing);
       const found = await put(calls, record, current);
       if (found === 'landed') {
@@ -230,19 +242,20 @@ export class Lanes {
     lane.place = key;
   }
 
-  /** Puts the changes on top of each other. One that throws or breaks a limit is rejected alone. */
+  /** Puts the changes on top of each other. One that throws or breaks a limit fails alone. */
   #fold(current: SessionRecord | null, batch: WriteJob[]) {
     const draft = new Draft(current?.data ?? '{}', this.#options.limits);
     const landing: { job: WriteJob; value: unknown }[] = [];
+    const failed: { job: WriteJob; error: unknown }[] = [];
     for (const job of batch) {
       const { change } = job;
       try {
         landing.push({ job, value: apply(change, draft) });
       } catch (error) {
-        job.reject(error);
+        failed.push({ job, error });
       }
     }
-    return { draft, landing };
+    return { draft, landing, failed };
   }
 
   #next(
@@ -253,11 +266,7 @@ export class Lanes {
   ): SessionRecord {
     const now = this.#options.clock.now();
     const idleMs = landing.reduce<number | null>((idle, { job }) => job.move.idleMs ?? idle, record.idleMs);
-    const moves =
-      !exists ||
-      idleMs !== record.idleMs ||
-      landing.some(({ job }) => job.move.touch) ||
-      isTouchDue(record, now, this.#options.touchAfter);
+    const moves = !exists || idleMs !== record.idleMs || isTouchDue(record, now, this.#options.touchAfter);
     const expiresAt = moves ? expiryAt(now, idleMs, record.deadlineAt) : record.expiresAt;
     return { ...record, data, idleMs, expiresAt, version: newVersion() };
   }

@@ -46,6 +46,15 @@ export class StoreCalls {
     return checkedRecord(record, this.#clock.now());
   }
 
+  /** Any other call, with what an `options` argument should have besides the signal. */
+  ask<T, Options extends object>(
+    name: string,
+    options: Options,
+    start: (options: Options & CallOptions) => Promise<T>,
+  ): Promise<T> {
+    return this.#call(name, this.#left(), (call) => start(Object.assign(call, options)));
+  }
+
   insert(record: SessionRecord): Promise<boolean> {
     return this.#write('insert', (options) => this.#store.insert(record, options));
   }

@@ -19,10 +19,13 @@ export function isExpired(record: Pick<SessionRecord, 'expiresAt' | 'deadlineAt'
 
 /**
  * Whether a use of the session should move its expiry: the last move is `touchAfter` ago, or this is the move to the
- * absolute deadline, the last one there is. One decision for the store's touch and for the cookie.
+ * absolute deadline, the last one there is. One decision for the store's touch and for the cookie. A session whose own
+ * idle time is no longer than `touchAfter` would never be moved; for it, a tenth of that time counts.
  */
 export function isTouchDue(record: Limits, now: number, touchAfter: number): boolean {
-  const next = expiryAt(now, record.idleMs, record.deadlineAt);
-  if (next === null || record.expiresAt === null) return false;
-  return next > record.expiresAt && (next - record.expiresAt >= touchAfter || next === record.deadlineAt);
+  const { expiresAt, deadlineAt, idleMs } = record;
+  const next = expiryAt(now, idleMs, deadlineAt);
+  if (next === null || expiresAt === null) return false;
+  const after = idleMs === null || touchAfter < idleMs ? touchAfter : idleMs / 10;
+  return next > expiresAt && (next - expiresAt >= after || next === deadlineAt);
 }

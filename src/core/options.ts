@@ -11,7 +11,7 @@ export interface Fields {
   readonly field: (accepts: Zod.ZodType, expects: string) => Zod.ZodType;
 }
 
-type SchemaOf = (fields: Fields) => Zod.ZodObject;
+export type SchemaOf = (fields: Fields) => Zod.ZodObject;
 
 const built = new Map<SchemaOf, Zod.ZodObject>();
 
@@ -36,10 +36,18 @@ export function checkOptions<Options>(
   options: Options,
   rules: (options: Options) => string[] = () => [],
 ): void {
+  const faults = optionFaults(schema, options);
+  if (typeof options === 'object' && options !== null) faults.push(...rules(options));
+  if (faults.length > 0)
+    throw new SessionError('ERR_SESSION_OPTIONS', `Wrong options for ${what}: ${faults.join('; ')}.`);
+}
+
+/** What is wrong with options, field by field. */
+export function optionFaults(schema: SchemaOf, options: unknown): string[] {
   const object = built.get(schema) ?? build(schema);
   built.set(schema, object);
   const { error } = object.safeParse(options);
-  const faults = (error?.issues ?? []).flatMap((issue) => {
+  return (error?.issues ?? []).flatMap((issue) => {
     if (issue.code === 'unrecognized_keys')
       return issue.keys.map((key) =>
         unknownOption([...issue.path, key].join('.'), key, optionsAt(object, issue.path)),
@@ -47,9 +55,6 @@ export function checkOptions<Options>(
     const where = issue.path.join('.');
     return [where === '' ? 'the options must be an object' : `"${where}" ${issue.message}`];
   });
-  if (typeof options === 'object' && options !== null) faults.push(...rules(options));
-  if (faults.length > 0)
-    throw new SessionError('ERR_SESSION_OPTIONS', `Wrong options for ${what}: ${faults.join('; ')}.`);
 }
 
 /** The names of the options at a place: those of `cookie` for `cookie.samesite`. */

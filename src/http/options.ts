@@ -10,8 +10,8 @@ import {
   type CookieAttributes,
 } from '../core/cookie.js';
 import { DEFAULT_LIMITS, type DataLimits } from '../core/json.js';
-import { checkOptions, type Fields } from '../core/options.js';
-import { MemoryStore, type MemoryStoreOptions } from '../stores/memory-store.js';
+import { checkOptions, optionFaults, type Fields } from '../core/options.js';
+import { MemoryStore, memoryStoreSchema, type MemoryStoreOptions } from '../stores/memory-store.js';
 import { RecordStore } from '../stores/store.js';
 
 /** A pino-shaped logger: an object with facts, then a sentence. Never given an id, a cookie or session data. */
@@ -104,7 +104,7 @@ const MIN_SECRET_BYTES = 32;
 /** With the longest id and its signature far below the 4,096 bytes that browsers keep. */
 const MAX_NAME_LENGTH = 256;
 const PLACEHOLDERS =
-  /^(secret|keyboard cat|change-?me|your[-_ ].*|my[-_ ]?secret.*|s3cr3t|password|test|example)$/i;
+  /^(secret|keyboard cat|change-?me.*|your[-_ ].*|my[-_ ]?secret.*|s3cr3t|password|test|example)$/i;
 
 const schema = ({ z, field }: Fields) => {
   const fn = z.custom<unknown>((value) => typeof value === 'function');
@@ -126,7 +126,8 @@ const schema = ({ z, field }: Fields) => {
           .or(z.array(z.string().min(1)).min(1))
           .safeParse(value).success,
       {
-        error: 'must be a string, or a list of strings of which the first signs',
+        error:
+          'must be a string that is not empty (is the environment variable set?), or a list of such strings of which the first signs',
       },
     ),
     cookieName: field(
@@ -188,7 +189,9 @@ function brokenRules(options: Partial<SessionManagerOptions>): string[] {
         '`openssl rand -base64 48` makes one',
     );
   }
-  const cookie = resolveCookie(options.cookie);
+  if (typeof storeOptions === 'object')
+    faults.push(...optionFaults(memoryStoreSchema, storeOptions).map((fault) => `in storeOptions, ${fault}`));
+  const cookie = resolveCookie(options.cookie ?? {});
   const name = String(options.cookieName);
   if (/^__Host-/i.test(name) && !isHostBound(cookie))
     faults.push(

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import type { Bag } from '../commit/bag.js';
-import { SessionError } from '../core/errors.js';
+import { hasCode, SessionError } from '../core/errors.js';
 import { checkKey } from '../core/json.js';
 import { reorder } from '../core/merge.js';
 import type { RecordStore } from '../stores/store.js';
@@ -32,8 +32,10 @@ export class RequestSession implements GateParty {
   #sealed = false;
   /** What was changed before the response left is stored. */
   #settled = false;
-  /** Settles when every call that the handler made so far has: also one that it did not await. */
-  #calls: Promise<unknown> = Promise.resolve();
+  /** The handler's calls that have not settled yet. */
+  readonly #open = new Set<Promise<unknown>>();
+  /** The last call that puts another session in the place of this one: those behind it wait for it. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(engine: Engine, req: IncomingMessage, res: ServerResponse | null) {
     this.#engine = engine;
@@ -119,27 +121,26 @@ export class RequestSession implements GateParty {
 
   /** Ends the session for good. False if there was none. */
   destroy(): Promise<boolean> {
-    return this.#call(() => this.#view.end('destroy'));
+    return this.#turnTo(() => this.#view.end('destroy'));
   }
 
   /** Another id from here on, and a new bag: whoever holds the old object keeps it as it was. */
   regenerate({ keepData = false }: RegenerateOptions): Promise<void> {
-    return this.#call(async (beginning) => {
-      if (!keepData) {
-        // Also in a request whose session was ended meanwhile: what begins here has nothing of it.
-        await this.#view.end('regenerate');
-        return;
-      }
+    return this.#turnTo(async (beginning) => {
       if (this.#view.state === 'ended') throw sessionMissing();
       assertMayBegin(beginning);
-      await this.#save(beginning);
-      await this.#view.renew();
+      if (keepData) {
+        await this.#save(beginning);
+        await this.#view.renew();
+      } else {
+        await this.#view.end('regenerate');
+      }
     });
   }
 
   /** Reads the session anew; what has not been stored is dropped. */
   reload(): Promise<void> {
-    return this.#call(async () => {
+    return this.#turnTo(async () => {
       await this.#view.idle();
       if (!(await this.#view.look(true))) throw sessionMissing();
     });
@@ -162,20 +163,34 @@ export class RequestSession implements GateParty {
   }
 
   /**
-   * Runs what the handler asked for on the session that it has by then. The response waits for it, awaited or not.
+   * Runs what the handler asked for on the session that it has by then. The response waits for it, awaited or not, and
+   * fails with it if it was not.
    * @param work Is told whether a session might begin when the handler asked.
    */
   #call<T>(work: (beginning: Beginning) => Promise<T>): Promise<T> {
     const late = this.#sealed ? 'too-late' : 'allowed';
     const beginning = this.#res === null ? 'no-response' : late;
-    const call = this.load().then(() => work(beginning));
-    this.#calls = Promise.allSettled([this.#calls, call]);
+    const call = Promise.all([this.load(), this.#turn]).then(() => work(beginning));
+    if (this.#sealed) return call;
+    const close = (): void => {
+      this.#open.delete(call);
+    };
+    this.#open.add(call);
+    call.then(close, close);
+    return call;
+  }
+
+  /** A call after which the request has another session: set() behind regenerate() is for the new one. */
+  #turnTo<T>(work: (beginning: Beginning) => Promise<T>): Promise<T> {
+    const call = this.#call(work);
+    this.#turn = call.catch(() => undefined);
     return call;
   }
 
   async #set(values: Record<string, unknown>, beginning: Beginning): Promise<void> {
     const bag = this.#bag();
     const { live } = bag;
+    const { isIdle } = this.#view;
     const before = new Map<string, unknown>();
     for (const [key, value] of Object.entries(values)) {
       checkKey(key);
@@ -190,8 +205,9 @@ export class RequestSession implements GateParty {
     await this.#save(beginning, () => {
       for (const [key, value] of Object.entries(values)) {
         if (!Object.is(live[key], value)) continue;
-        // An object that was changed in place and set again: what it was stands in the stored text only.
-        const old = before.get(key) === value ? bag.stored(key) : before.get(key);
+        // An object that was changed in place and set again, or a value that was not stored yet: what was before
+        // stands in the stored text only.
+        const old = isIdle && before.get(key) !== value ? before.get(key) : bag.stored(key);
         if (old === undefined) Reflect.deleteProperty(live, key);
         else live[key] = old;
       }
@@ -227,15 +243,17 @@ export class RequestSession implements GateParty {
    * @param undo For a change that was just made: it is stored even if it changes nothing, or taken back.
    */
   async #save(beginning: Beginning, undo?: () => void): Promise<void> {
+    let text: string | null = null;
     try {
       const bag = this.#bag();
       const hasNewIdle = this.#view.newIdle !== undefined;
-      const text = undo !== undefined || hasNewIdle ? bag.encode() : bag.pending();
+      text = undo !== undefined || hasNewIdle ? bag.encode() : bag.pending();
       if (text === null) return;
       this.#view.makeWritable(beginning);
       await this.#view.commit({ kind: 'text', ...this.#view.changeTo(text) });
     } catch (error) {
-      undo?.();
+      if (undo === undefined) this.#view.refused = text;
+      else undo();
       throw error;
     }
   }
@@ -252,7 +270,10 @@ export class RequestSession implements GateParty {
 
   async settle(): Promise<void> {
     if (!this.#used) return;
-    await this.#calls;
+    for (const call of await Promise.allSettled(this.#open)) {
+      if (call.status === 'rejected' && !hasCode(call.reason, 'ERR_SESSION_ENDED'))
+        throw call.reason as Error;
+    }
     await settle(this.#engine, this.#view);
     this.#settled = true;
   }

@@ -58,7 +58,8 @@ export class SessionObject implements SessionMethods {
   set cookie(cookie: SessionCookieView) {
     const { originalMaxAge } = (cookie as SessionCookieView | null) ?? { originalMaxAge: null };
     const own = this.cookie;
-    if (originalMaxAge !== null && originalMaxAge !== own.originalMaxAge) own.maxAge = originalMaxAge;
+    if (typeof originalMaxAge === 'number' && originalMaxAge !== own.originalMaxAge)
+      own.maxAge = originalMaxAge;
   }
 
   save(callback?: Callback): Promise<void> {

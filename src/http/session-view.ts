@@ -45,7 +45,7 @@ export class SessionView {
   /** A session that was regenerated without data leaves its absolute deadline to the next one. */
   #deadline: number | null | undefined;
   /** The text whose commit failed: its caller was told, so the gate does not try again. */
-  #refused: string | null = null;
+  refused: string | null = null;
   /** Commits under way, and the text that the last of them stored. */
   #underWay = 0;
   #stored: string | null = null;
@@ -79,7 +79,7 @@ export class SessionView {
     if (this.bag === null) return null;
     const hasNewIdle = this.newIdle !== undefined && this.state === 'live';
     const text = this.bag.pending() ?? (hasNewIdle ? this.bag.encode() : null);
-    return text === this.#refused ? null : text;
+    return text === this.refused ? null : text;
   }
 
   /** Settles when no commit is under way. */
@@ -94,13 +94,17 @@ export class SessionView {
   /** Makes sure that there is a session to write to: this one, or a new one. @throws {SessionError} */
   makeWritable(beginning: Beginning): void {
     if (this.state === 'live') return;
-    const closedAt = this.session?.record?.closed?.at ?? Infinity;
-    // A request that began after the session ended may begin a new one; one that began before must not.
-    if (this.state === 'ended' || (this.state === 'temporary' && this.#startedAt < closedAt))
-      throw sessionEnded();
+    this.#assertNotEnded();
     assertMayBegin(beginning);
     this.session = beginSession(this.#engine, this.#req, this.#deadline);
     this.state = 'live';
+  }
+
+  /** A request that began after the session ended may begin a new one; one that began before must not. */
+  #assertNotEnded(): void {
+    const closedAt = this.session?.record?.closed?.at ?? Infinity;
+    const isTooOld = this.state === 'temporary' && this.#startedAt < closedAt;
+    if (this.state === 'ended' || isTooOld) throw sessionEnded();
   }
 
   /** A text as a change against the one that was handed to a commit before. */
@@ -125,14 +129,13 @@ export class SessionView {
     try {
       const committed = await commit;
       become('live');
-      this.#refused = null;
+      this.refused = null;
       this.#stored = committed.record.data;
       if (committed.moved || this.isStale) this.cookieDue = true;
       return committed;
     } catch (error) {
       bag.fail();
       this.newIdle ??= move.idleMs;
-      this.#refused = (change.kind === 'text' ? change : change.before)?.mine ?? null;
       if (hasCode(error, 'ERR_SESSION_ENDED')) become('ended');
       else if (session.record === null) become('absent');
       throw error;
@@ -149,6 +152,8 @@ export class SessionView {
     const session = this.session as Session;
     const next = expiryAt(this.#engine.config.clock.now(), record.idleMs, record.deadlineAt);
     const isAlive = await this.#engine.calls().extend(session.key, next, record);
+    // Late: a destroy or regenerate has put another session in its place.
+    if (this.session !== session) return isAlive;
     this.cookieDue = isAlive;
     if (isAlive) session.record = { ...record, expiresAt: next };
     else this.state = 'ended';
@@ -160,6 +165,7 @@ export class SessionView {
     const { session } = this;
     if (this.state !== 'live' || session === null) return false;
     const record = await this.#engine.calls().find(session.key, true);
+    if (this.session !== session) return isLiving(record);
     if (!isLiving(record)) {
       this.state = 'ended';
       return false;
@@ -172,14 +178,19 @@ export class SessionView {
     return true;
   }
 
-  /** Ends the session, if it lives, and begins with nothing. */
+  /** Ends the session, if it lives, and begins with nothing. @throws {SessionError} */
   async end(reason: 'destroy' | 'regenerate'): Promise<boolean> {
     await this.#idle;
     const session = this.state === 'live' ? this.session : null;
     const wasLive = session !== null && (await this.#engine.lanes.end(session.key, session.record));
-    if (wasLive) this.#tellDestroyed(session, reason);
-    // Regenerating does not move the absolute deadline; after a logout there is nothing that it could limit.
-    if (reason === 'regenerate' && session?.record) this.#deadline = session.record.deadlineAt;
+    if (session !== null && wasLive) this.#tellDestroyed(session, reason);
+    else if (session !== null) this.state = 'ended';
+    if (reason === 'regenerate') {
+      // A slow request must not undo a logout or a revocation that came since it began.
+      this.#assertNotEnded();
+      // Regenerating does not move the absolute deadline.
+      if (session?.record) this.#deadline = session.record.deadlineAt;
+    }
     this.clearDue = this.#brought.length > 0;
     this.cookieDue = false;
     this.session = null;
@@ -200,7 +211,7 @@ export class SessionView {
       this.cookieDue = true;
       this.#hold('live', record.data);
     } catch (error) {
-      if (hasCode(error, 'ERR_SESSION_ENDED')) this.state = 'ended';
+      if (hasCode(error, 'ERR_SESSION_ENDED') && this.session === old) this.state = 'ended';
       throw error;
     }
   }
@@ -211,7 +222,10 @@ export class SessionView {
 
   #holdNothing(state: State): void {
     const { initial, limits } = this.#engine.config;
-    const first: unknown = initial === undefined ? {} : initial(this.#req);
+    // First, in case that initial() throws.
+    this.#hold(state, '{}');
+    if (initial === undefined) return;
+    const first: unknown = initial(this.#req);
     if (typeof first !== 'object' || first === null || first instanceof Promise)
       throw new SessionError(
         'ERR_SESSION_VALUE',

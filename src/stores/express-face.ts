@@ -17,6 +17,8 @@ export function sessionOf(record: SessionRecord): StoredSession {
 
 /** The data of a session as text, without its expiry. */
 export function textOfSession(session: StoredSession): string {
+  if (typeof session !== 'object' || (session as object | null) === null)
+    throw new SessionError('ERR_SESSION_VALUE', 'A session must be an object.');
   // Parsed back rather than spread: what counts is what `toJSON` of the session and of its cookie says.
   const plain = JSON.parse(JSON.stringify(session)) as StoredSession;
   delete plain.cookie?.expires;

@@ -29,7 +29,13 @@ it('closes the record: no data, recognisable for a minute, true the first time o
 it('finds the record itself where none is at hand, and is false where there is none', async () => {
   const { lanes, store, stored } = world();
   const target = await stored({});
+  const fresh: boolean[] = [];
+  store.bend = (call, go) => {
+    if (call.name === 'find') fresh.push(call.fresh);
+    return go();
+  };
   expect(await lanes.end(target.key, null)).toBe(true);
+  expect(fresh).toEqual([true]);
   expect(store.calls).toEqual(['find', 'replace']);
   expect(await lanes.end('unknown' as typeof target.key, null)).toBe(false);
   await store.remove(target.key);

@@ -62,8 +62,13 @@ it('gives no user and no facts to a session that has none', async () => {
 it('reads the session where no record is at hand', async () => {
   const { lanes, store, stored, fresh } = world();
   const old = await stored({ a: 1 });
+  let isFresh = false;
+  store.bend = (call, go) => {
+    isFresh ||= call.name === 'find' && call.fresh;
+    return go();
+  };
   const record = await lanes.move({ ...old, record: null }, fresh());
-  expect(record.data).toBe('{"a":1}');
+  expect([record.data, isFresh]).toEqual(['{"a":1}', true]);
   expect(store.calls).toEqual(['find', 'insert', 'replace']);
 });
 

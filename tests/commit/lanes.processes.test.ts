@@ -137,6 +137,11 @@ it('gives up after 100 losses with a code that says to try again, and forgets no
   expect((await lanes.write(target, increment('n'))).value).toBe(1);
 });
 
+it('tries once, however short its time is', async () => {
+  const { lanes, stored } = world({ storeTimeout: 0 });
+  expect((await lanes.write(await stored({ n: 0 }), increment('n'))).value).toBe(1);
+});
+
 describe('losing takes no longer than storeTimeout, however quick the store is (I5):', () => {
   const lost = async (
     work: (each: World, target: Target & { record: SessionRecord }) => Promise<unknown>,

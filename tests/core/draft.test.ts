@@ -33,6 +33,13 @@ describe('change', () => {
     expect(draft.text).toBe('{"a":1,"n":2}');
   });
 
+  it('does not take the text it began with for its text once it is in parts', () => {
+    const draft = draftOf({ a: 1 });
+    draft.update('n', () => 1);
+    draft.change('{"a":1}', '{"a":2}');
+    expect(draft.text).toBe('{"a":2,"n":1}');
+  });
+
   it('lets the later commit win where both changed one key, and says which keys', () => {
     const draft = draftOf({ a: 'theirs', same: 2, gone: 'theirs', mine: 1, dead: 1 });
     draft.change(
@@ -223,11 +230,34 @@ describe('update', () => {
     expect(draft.text).toBe('{"a":1}');
     let calls = 0;
     const moody = { toJSON: () => (calls++ === 0 ? 1 : undefined) };
-    try {
-      draft.update('a', () => moody);
-    } catch {
-      // Refusing it is as good as storing one of the two.
-    }
-    expect(() => JSON.parse(draft.text) as unknown).not.toThrow();
+    expect(thrownBy(() => draft.update('a', () => moody))).toMatchObject({
+      code: 'ERR_SESSION_VALUE',
+      message: 'The session cannot hold the value of "a".',
+    });
+    expect(draft.text).toBe('{"a":1}');
+  });
+});
+
+describe('changeAndUpdate', () => {
+  it('puts an update on top of a change, and returns what the update made', () => {
+    const draft = draftOf({ a: 0, n: 0 });
+    const value = draft.changeAndUpdate('{"a":0,"n":0}', '{"a":1,"n":10}', 'n', (n) => (n as number) + 1);
+    expect([value, draft.text]).toEqual([11, '{"a":1,"n":11}']);
+    expect(draft.overwritten.size).toBe(0);
+  });
+
+  it('keeps what others changed, and says what it overwrote', () => {
+    const draft = draftOf({ a: 5, theirs: 1 });
+    draft.changeAndUpdate('{"a":0}', '{"a":1}', 'n', () => 1);
+    expect(draft.text).toBe('{"a":1,"theirs":1,"n":1}');
+    expect([...draft.overwritten]).toEqual(['a']);
+  });
+
+  it('does both or neither', () => {
+    const draft = draftOf({ a: 0 });
+    expect(() => draft.changeAndUpdate('{"a":0}', '{"a":1}', 'n', () => undefined)).toThrow(
+      withCode('ERR_SESSION_VALUE') as Error,
+    );
+    expect([draft.text, draft.overwritten.size]).toEqual(['{"a":0}', 0]);
   });
 });

@@ -52,6 +52,13 @@ describe('isTouchDue', () => {
     expect(isTouchDue(record, 999, 0)).toBe(false);
   });
 
+  it('is after a tenth of an idle time that is no longer than touchAfter: it would never come otherwise', () => {
+    const short = { idleMs: 1_000, expiresAt: 2_000, deadlineAt: null };
+    expect([1_099, 1_100].map((now) => isTouchDue(short, now, 1_000))).toEqual([false, true]);
+    expect([1_099, 1_100].map((now) => isTouchDue(short, now, 60_000))).toEqual([false, true]);
+    expect([1_998, 1_999].map((now) => isTouchDue(short, now, 999))).toEqual([false, true]);
+  });
+
   it('is for the last move, the one to the deadline, however small', () => {
     expect(isTouchDue({ ...record, deadlineAt: 2_010 }, 1_010, TOUCH_AFTER)).toBe(true);
     expect(isTouchDue({ ...record, deadlineAt: 2_010 }, 1_500, TOUCH_AFTER)).toBe(true);

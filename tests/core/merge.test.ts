@@ -84,6 +84,7 @@ describe('rebase', () => {
       },
     );
     expect(rebased({ changed: 2 }, { changed: 1 }, {})).toEqual({ changed: 2 });
+    expect(Object.keys(rebased({}, { deleted: 1 }, { deleted: 2, theirs: 1 }))).toEqual(['theirs']);
   });
 
   it('keeps references to arrays and objects live, nested ones too', () => {

@@ -204,7 +204,7 @@ describe('update()', () => {
     ],
     ['is async', async () => 1, 'ERR_SESSION_UPDATE_ASYNC'],
     ['returns undefined', () => undefined, 'ERR_SESSION_VALUE'],
-    ['is no function', 'text' as unknown as () => unknown, 'TypeError'],
+    ['is no function', 'text' as unknown as () => unknown, 'ERR_SESSION_VALUE'],
   ];
 
   it.each(failing)('whose function %s begins no session', async (_name, fn, code) => {

@@ -255,7 +255,7 @@ describe('set', () => {
     expect(store.findSync(key)?.expiresAt).toBe(deadlineAt);
     await store.set(SID, session({}));
     expect(store.findSync(key)?.expiresAt).toBe(deadlineAt);
-    await store.set(SID, session({}, { expires: inMs(1_000) }));
+    await store.set(SID, session({}, { expires: inMs(1_000), originalMaxAge: 1_000 }));
     expect(store.findSync(key)?.expiresAt).toBe(clock.now() + 1_000);
   });
 
