@@ -150,6 +150,42 @@ it('begins no session where the first change of it is broken', async () => {
   expect(store.calls).toEqual([]);
 });
 
+it('rejects a job by the latest version only: what was read may be old', async () => {
+  const { lanes, store, stored, dataOf } = world();
+  const target = await stored({ stock: 0 });
+  await writeElsewhere(store, target.key, { stock: 5 });
+  const take = (stock: unknown): number => {
+    if (stock === 0) throw new Error('sold out');
+    return (stock as number) - 1;
+  };
+  const sold = await lanes.write(target, { kind: 'update', key: 'stock', fn: take });
+  expect([sold.value, await dataOf(target.key)]).toEqual([4, { stock: 4 }]);
+  expect(store.calls).toEqual(['find', 'replace']);
+  // A session that has ended says so, whatever the function thinks of what was read.
+  await lanes.end(target.key, null);
+  await expect(lanes.write(target, { kind: 'update', key: 'stock', fn: () => undefined })).rejects.toEqual(
+    withCode('ERR_SESSION_ENDED'),
+  );
+});
+
+it('stores what a request changed before an update in the same write, both or neither', async () => {
+  const { lanes, store, stored, dataOf } = world();
+  const target = await stored({ a: 0, n: 0 });
+  const before = { base: '{"a":0,"n":0}', mine: '{"a":1,"n":10}' };
+  const committed = await lanes.write(target, { ...increment('n'), before });
+  expect([committed.value, await dataOf(target.key), store.calls]).toEqual([
+    11,
+    { a: 1, n: 11 },
+    ['replace'],
+  ]);
+  const fn = (): never => {
+    throw new Error('no');
+  };
+  const change = { base: '{"a":1,"n":11}', mine: '{"a":2,"n":11}' };
+  await expect(lanes.write(target, { kind: 'update', key: 'n', fn, before: change })).rejects.toThrow('no');
+  expect(await dataOf(target.key)).toEqual({ a: 1, n: 11 });
+});
+
 describe('the expiry of a written session', () => {
   it('moves when a touch is due, not before, and the answer says so', async () => {
     const { lanes, clock, stored } = world({ touchAfter: 1_000 });
