@@ -158,9 +158,14 @@ it('rejects a job by the latest version only: what was read may be old', async (
     if (stock === 0) throw new Error('sold out');
     return (stock as number) - 1;
   };
+  let isFresh = false;
+  store.bend = (call, go) => {
+    isFresh ||= call.fresh;
+    return go();
+  };
   const sold = await lanes.write(target, { kind: 'update', key: 'stock', fn: take });
   expect([sold.value, await dataOf(target.key)]).toEqual([4, { stock: 4 }]);
-  expect(store.calls).toEqual(['find', 'replace']);
+  expect([store.calls, isFresh]).toEqual([['find', 'replace'], true]);
   // A session that has ended says so, whatever the function thinks of what was read.
   await lanes.end(target.key, null);
   await expect(lanes.write(target, { kind: 'update', key: 'stock', fn: () => undefined })).rejects.toEqual(
