@@ -63,13 +63,14 @@ export abstract class Store extends EventEmitter {
   /** Ends the request's session and generates a fresh one. Works where express-session has set `generate`. */
   regenerate(req: SessionRequest, callback?: Callback): Promise<void> {
     const regenerate = async (): Promise<void> => {
-      await this.destroy(req.sessionID);
-      if (this.generate === undefined)
+      const { generate } = this;
+      if (generate === undefined)
         throw new SessionError(
           'ERR_SESSION_UNSUPPORTED',
           'store.regenerate needs the express-session middleware.',
         );
-      this.generate(req);
+      await this.destroy(req.sessionID);
+      generate.call(this, req);
     };
     return answer(regenerate(), callback);
   }
