@@ -51,7 +51,7 @@ async function commit(engine: Engine, view: SessionView, text: string): Promise<
  */
 async function keepAlive(engine: Engine, view: SessionView): Promise<void> {
   const { record } = view;
-  if (record === null) return;
+  if (record === null || view.touchFailed) return;
   const { clock, touchAfter } = engine.config;
   const isDue = view.isStale || isTouchDue(record, clock.now(), touchAfter);
   // Nobody else holds the id of a session that this response begins.

@@ -33,6 +33,8 @@ export class SessionView {
   cookieDue = false;
   /** This request ended the session that it brought. */
   clearDue = false;
+  /** A touch failed: its caller was told, so the gate does not wait for another. */
+  touchFailed = false;
   /** Another idle time for the session that is not stored yet, ms. */
   newIdle: number | undefined;
   readonly #engine: Engine;
@@ -151,7 +153,9 @@ export class SessionView {
   async extend(record: SessionRecord): Promise<boolean> {
     const session = this.session as Session;
     const next = expiryAt(this.#engine.config.clock.now(), record.idleMs, record.deadlineAt);
+    this.touchFailed = true;
     const isAlive = await this.#engine.calls().extend(session.key, next, record);
+    this.touchFailed = false;
     // Late: a destroy or regenerate has put another session in its place.
     if (this.session !== session) return isAlive;
     this.cookieDue = isAlive;
