@@ -29,7 +29,7 @@ interface Exports {
 // eslint-disable-next-line @typescript-eslint/no-namespace
 namespace SessionManager {
   // An interface of its own, not an alias: `declare module 'session-store-js'` can add to it.
-  // eslint-disable-next-line @typescript-eslint/no-empty-object-type
+  // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- what an augmentation merges with
   export interface SessionData extends api.SessionData {}
   export type BrokenRecord = api.BrokenRecord;
   export type Callback<T = void> = api.Callback<T>;

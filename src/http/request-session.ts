@@ -116,7 +116,7 @@ export class RequestSession implements GateParty {
       await this.#view.idle();
       const { record } = this.#view;
       return record !== null && this.#view.extend(record);
-    });
+    }, this.#tellTouchFault);
   }
 
   /** Ends the session for good. False if there was none. */
@@ -166,19 +166,25 @@ export class RequestSession implements GateParty {
    * Runs what the handler asked for on the session that it has by then. The response waits for it, awaited or not, and
    * fails with it if it was not.
    * @param work Is told whether a session might begin when the handler asked.
+   * @param onFault For a call whose failure harms no response.
    */
-  #call<T>(work: (beginning: Beginning) => Promise<T>): Promise<T> {
+  #call<T>(work: (beginning: Beginning) => Promise<T>, onFault?: (error: unknown) => void): Promise<T> {
     const late = this.#sealed ? 'too-late' : 'allowed';
     const beginning = this.#res === null ? 'no-response' : late;
     const call = Promise.all([this.load(), this.#turn]).then(() => work(beginning));
     if (this.#sealed) return call;
+    const open = onFault === undefined ? call : call.catch(onFault);
     const close = (): void => {
-      this.#open.delete(call);
+      this.#open.delete(open);
     };
-    this.#open.add(call);
-    call.then(close, close);
+    this.#open.add(open);
+    open.then(close, close);
     return call;
   }
+
+  readonly #tellTouchFault = (error: unknown): void => {
+    this.#engine.fault({ error, reason: 'touch' });
+  };
 
   /** A call after which the request has another session: set() behind regenerate() is for the new one. */
   #turnTo<T>(work: (beginning: Beginning) => Promise<T>): Promise<T> {

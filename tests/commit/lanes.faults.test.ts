@@ -174,7 +174,7 @@ describe('a store that breaks', () => {
   it.each<[string, Bend, unknown]>([
     ['rejects', () => Promise.reject(cause), cause],
     // A store may reject with anything; undefined is the point here.
-    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- what such stores do
     ['rejects with nothing', () => Promise.reject(undefined), undefined],
     [
       'throws at once',

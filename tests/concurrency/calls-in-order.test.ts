@@ -148,6 +148,26 @@ it('clears the cookie at a logout although a touch of the ended session answers 
   expect((await client.get('/logout')).cookies).toEqual([expect.stringContaining('Max-Age=0')]);
 });
 
+it.each([true, false])(
+  'touches once where touching fails, and harms no response by it (awaited: %p)',
+  async (awaited) => {
+    let touches = 0;
+    store.extend = () => {
+      touches++;
+      return Promise.reject(new Error('down'));
+    };
+    handlers.set('/touch', async (req, res) => {
+      const touch = sessions.touch(req);
+      if (awaited) await touch.catch(() => undefined);
+      res.send('ok');
+    });
+    // Due, so that the gate would touch as well.
+    clock.advance(120_000);
+    expect(await client.get('/touch')).toMatchObject({ status: 200, body: 'ok', cookies: [] });
+    expect(touches).toBe(1);
+  },
+);
+
 it('gives a set() behind a regenerate() to the new session', async () => {
   handlers.set('/login', async (req, res) => {
     await Promise.all([sessions.regenerate(req), sessions.set(req, 'user', 7)]);

@@ -29,7 +29,7 @@ it('calls back with the error and nothing else', async () => {
 
 it('makes an error of a rejection with nothing: a callback must see that it failed', async () => {
   // A store may reject with anything; undefined is the point here.
-  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- what such stores do
   const [error] = await called(Promise.reject(undefined));
   expect(error).toBeInstanceOf(Error);
   expect((error as Error).message).toBe('The store failed without saying why.');
