@@ -14,6 +14,7 @@ interface SessionManagerClass {
 /** The named exports. Spelled out: tsc 6.0 crashes on a named import of a property of `typeof api` under Omit. */
 interface Exports {
   readonly SessionManager: SessionManagerClass;
+  readonly FileStore: typeof api.FileStore;
   readonly MemoryStore: typeof api.MemoryStore;
   readonly RecordStore: typeof api.RecordStore;
   readonly SessionError: typeof api.SessionError;
@@ -40,6 +41,10 @@ namespace SessionManager {
   export type CookieData = api.CookieData;
   export type CookieOptions = api.CookieOptions;
   export type DataLimits = api.DataLimits;
+  export type FileStore = api.FileStore;
+  export type FileStoreOptions = api.FileStoreOptions;
+  export type FileStoreReport = api.FileStoreReport;
+  export type FileSystem = api.FileSystem;
   export type FindOptions = api.FindOptions;
   export type Logger = api.Logger;
   export type MemoryStore = api.MemoryStore;

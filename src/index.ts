@@ -8,6 +8,12 @@ export type { Middleware } from './http/middleware.js';
 export type { RegenerateOptions } from './http/request-session.js';
 export type { SessionCookieView, SessionMethods } from './http/session-object.js';
 export { MemoryStore, type MemoryStoreOptions } from './stores/memory-store.js';
+export {
+  FileStore,
+  type FileStoreOptions,
+  type FileStoreReport,
+  type FileSystem,
+} from './stores/file-store.js';
 export { RecordStore, Store, type RecordStoreOptions, type ScanOptions } from './stores/store.js';
 export type { CookieData, StoredSession } from './stores/session.js';
 export { closedRecord, newVersion } from './core/record.js';

@@ -114,7 +114,7 @@ export interface OptionalPrimitives {
    * Those that ended within the last two seconds may wait for the next call.
    */
   removeExpired(limit: number, options?: CallOptions): Promise<number>;
-  /** How many sessions are stored, at no cost: closed ones do not count, expired ones do until they are swept. */
+  /** How many sessions are stored, without reading them: closed ones do not count, expired ones do until they are swept. */
   count(options?: CallOptions): Promise<number>;
   /** `find` without a promise, for stores that answer at once. */
   findSync(key: SessionKey): SessionRecord | null;

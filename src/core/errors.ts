@@ -21,6 +21,7 @@ export type SessionErrorCode =
   | 'ERR_SESSION_CURSOR'
   | 'ERR_SESSION_CORRUPT'
   | 'ERR_SESSION_STORE'
+  | 'ERR_SESSION_DIRECTORY'
   | 'ERR_SESSION_STORE_TIMEOUT'
   | 'ERR_SESSION_STORE_CONTRACT'
   | 'ERR_SESSION_UNSUPPORTED'
@@ -30,6 +31,7 @@ export type SessionErrorCode =
 const TEMPORARY: ReadonlySet<SessionErrorCode> = new Set<SessionErrorCode>([
   'ERR_SESSION_CONFLICT',
   'ERR_SESSION_STORE',
+  'ERR_SESSION_DIRECTORY',
   'ERR_SESSION_STORE_TIMEOUT',
   'ERR_SESSION_CLOSED',
 ]);

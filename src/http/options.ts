@@ -11,6 +11,7 @@ import {
 } from '../core/cookie.js';
 import { DEFAULT_LIMITS, type DataLimits } from '../core/json.js';
 import { checkOptions, optionFaults, type Fields } from '../core/options.js';
+import { FileStore, fileStoreSchema, type FileStoreOptions } from '../stores/file-store.js';
 import { MemoryStore, memoryStoreSchema, type MemoryStoreOptions } from '../stores/memory-store.js';
 import { RecordStore } from '../stores/store.js';
 
@@ -38,9 +39,9 @@ export interface CookieOptions {
 
 export interface SessionManagerOptions<AppSession extends object = Record<string, unknown>> {
   /** Which store to build. Default `'memory'`. */
-  storeType?: 'memory';
-  /** Options of the store that is built. */
-  storeOptions?: MemoryStoreOptions;
+  storeType?: 'memory' | 'file';
+  /** Options of the store that is built. Its `maxAge` or `ttl` is `maxAge` unless they say otherwise. */
+  storeOptions?: MemoryStoreOptions | FileStoreOptions;
   /** A store of your own, instead of `storeType`. It is yours to close. */
   store?: RecordStore;
   /** Signs cookies. With a list, the first signs and all verify. In production each takes 32 bytes at least. */
@@ -112,7 +113,7 @@ const schema = ({ z, field }: Fields) => {
   const duration = z.number().positive();
   const ms = 'a number of milliseconds above 0';
   return z.strictObject({
-    storeType: field(z.literal('memory'), "'memory'"),
+    storeType: field(z.enum(['memory', 'file']), "'memory' or 'file'"),
     storeOptions: field(z.looseObject({}), 'an object'),
     store: field(
       z.custom((value) => RecordStore.is(value)),
@@ -189,8 +190,10 @@ function brokenRules(options: Partial<SessionManagerOptions>): string[] {
         '`openssl rand -base64 48` makes one',
     );
   }
-  if (typeof storeOptions === 'object')
-    faults.push(...optionFaults(memoryStoreSchema, storeOptions).map((fault) => `in storeOptions, ${fault}`));
+  if (typeof storeOptions === 'object') {
+    const storeSchema = storeType === 'file' ? fileStoreSchema : memoryStoreSchema;
+    faults.push(...optionFaults(storeSchema, storeOptions).map((fault) => `in storeOptions, ${fault}`));
+  }
   const cookie = resolveCookie(options.cookie ?? {});
   const name = String(options.cookieName);
   if (/^__Host-/i.test(name) && !isHostBound(cookie))
@@ -209,12 +212,12 @@ export function resolveOptions<AppSession extends object>(
   options: SessionManagerOptions<AppSession>,
 ): Config {
   checkOptions<Partial<SessionManagerOptions>>('SessionManager', schema, options, brokenRules);
-  const { store, storeOptions, maxAge = HOUR_MS, clock = systemClock } = options;
+  const { maxAge = HOUR_MS, clock = systemClock } = options;
   const cookie = resolveCookie(options.cookie);
   const { load = 'lazy' } = options;
   return {
-    store: store ?? new MemoryStore({ maxAge, clock, ...storeOptions }),
-    ownsStore: store === undefined,
+    store: options.store ?? builtStore(options, maxAge, clock),
+    ownsStore: options.store === undefined,
     secrets: [options.secret].flat(),
     cookieName: options.cookieName ?? (isHostBound(cookie) ? '__Host-sid' : 'sid'),
     cookie,
@@ -239,6 +242,16 @@ export function resolveOptions<AppSession extends object>(
       ? [['WARN_SESSION_SECRET', 'The session secret is short or a placeholder: production will refuse it.']]
       : [],
   };
+}
+
+function builtStore(
+  { storeType, storeOptions }: Pick<SessionManagerOptions, 'storeType' | 'storeOptions'>,
+  maxAge: number,
+  clock: Clock,
+): RecordStore {
+  return storeType === 'file'
+    ? new FileStore({ ttl: maxAge / 1_000, clock, ...storeOptions })
+    : new MemoryStore({ maxAge, clock, ...storeOptions });
 }
 
 const isProduction = (): boolean => process.env['NODE_ENV'] === 'production';

@@ -8,15 +8,23 @@ export type Step = () => boolean | Promise<boolean>;
 
 export class Periodic {
   readonly #clock: Clock;
-  readonly #intervalMs: number;
+  readonly #intervalMs: () => number;
   readonly #begin: () => Step;
   readonly #onError: (error: unknown) => void;
   #cancel: (() => void) | null = null;
 
-  /** @param begin Called each time the interval has passed; the event loop turns between the steps it returns. */
-  constructor(clock: Clock, intervalMs: number, begin: () => Step, onError: (error: unknown) => void) {
+  /**
+   * @param intervalMs Asked before each wait.
+   * @param begin Called each time the interval has passed; the event loop turns between the steps it returns.
+   */
+  constructor(
+    clock: Clock,
+    intervalMs: number | (() => number),
+    begin: () => Step,
+    onError: (error: unknown) => void,
+  ) {
     this.#clock = clock;
-    this.#intervalMs = intervalMs;
+    this.#intervalMs = typeof intervalMs === 'number' ? () => intervalMs : intervalMs;
     this.#begin = begin;
     this.#onError = onError;
   }
@@ -35,7 +43,7 @@ export class Periodic {
   }
 
   #wait(): void {
-    const cancel = this.#clock.after(this.#intervalMs, () => {
+    const cancel = this.#clock.after(this.#intervalMs(), () => {
       // Stopped and started anew while the job runs, `#cancel` is another one, with a wait of its own.
       const isCurrent = (): boolean => this.#cancel === cancel;
       void this.#run(isCurrent)

@@ -1,0 +1,118 @@
+// Where the file store keeps what: every name it makes, and the patterns by which it knows its own. Touches no disk.
+import { hash, randomBytes } from 'node:crypto';
+import { sep } from 'node:path';
+
+import type { SessionId, SessionKey } from '../../core/contract.js';
+import { handleOf, isHandle } from '../../core/ids.js';
+
+/** One version of a session's file: the `seq`-th since it was created, named by the `nonce` of the write. */
+export interface Version {
+  readonly seq: number;
+  readonly nonce: string;
+}
+
+/** 64 hex digits: the SHA-256 of a session's id. */
+export type Name = string;
+
+/** What a file in a shard is. */
+export type Entry =
+  | { readonly kind: 'record'; readonly name: Name }
+  | ({ readonly kind: 'token' | 'staged'; readonly name: Name } & Version);
+
+const NAME = /^[0-9a-f]{64}$/;
+const SHARD = /^[0-9a-f]{3}$/;
+const ENTRY = /^([0-9a-f]{64})(?:(@|\.s-)([1-9]\d{0,14})-([0-9a-z]{17,32}(?:-closed)?))?$/;
+/** Of the random part of a nonce: 64 bits. */
+const RANDOM_LENGTH = 16;
+const CLOSED = '-closed';
+const HANDLE_PREFIX = 'sha256:';
+
+export class Layout {
+  /** @param root An absolute path. */
+  constructor(readonly root: string) {}
+
+  /** Says what the directory is, and which format it has. */
+  get marker(): string {
+    return this.root + sep + '.session-store-js';
+  }
+
+  get quarantine(): string {
+    return this.root + sep + 'quarantine';
+  }
+
+  get owners(): string {
+    return this.root + sep + 'owners';
+  }
+
+  shard(name: Name): string {
+    return this.root + sep + name.slice(0, 3);
+  }
+
+  /** The session as it was last stored. */
+  record(name: Name): string {
+    return this.shard(name) + sep + name;
+  }
+
+  /** An empty file whose name says which version is the current one. */
+  token(name: Name, { seq, nonce }: Version): string {
+    return `${this.record(name)}@${seq}-${nonce}`;
+  }
+
+  /** A version that is not published yet. */
+  staged(name: Name, { seq, nonce }: Version): string {
+    return `${this.record(name)}.s-${seq}-${nonce}`;
+  }
+
+  /** The directory of a user's sessions: an empty file for each. */
+  owner(owner: string): string {
+    const digest = hash('sha256', owner);
+    return this.owners + sep + digest.slice(0, 3) + sep + digest;
+  }
+}
+
+/** The name of a key: a handle's digits, or those that the handle of a plain id would have. */
+export function nameOf(key: SessionKey): Name {
+  const text: string = key;
+  return (isHandle(text) ? text : handleOf(text as SessionId)).slice(HANDLE_PREFIX.length);
+}
+
+export const isName = (text: string): boolean => NAME.test(text);
+export const isShard = (text: string): boolean => SHARD.test(text);
+
+/** What a file in a shard is; null: not one of ours. */
+export function entryOf(file: string): Entry | null {
+  const match = ENTRY.exec(file);
+  if (match === null) return null;
+  const [, name = '', mark, seq, nonce = ''] = match;
+  if (mark === undefined) return { kind: 'record', name };
+  return { kind: mark === '@' ? 'token' : 'staged', name, seq: Number(seq), nonce };
+}
+
+/** What tokens of a version's successors are called: the beginning. */
+export const successorPrefix = (name: Name, { seq }: Version): string => `${name}@${seq + 1}-`;
+
+export const isClosed = ({ nonce }: Version): boolean => nonce.endsWith(CLOSED);
+
+/** Makes nonces: no two writes of any process have the same. */
+export class Nonces {
+  readonly #process: string;
+  #count = 0;
+
+  /** @param process 16 characters of 0-9a-z that no other process has. */
+  constructor(process = randomBytes(RANDOM_LENGTH / 2).toString('hex')) {
+    this.#process = process;
+  }
+
+  /** @param avoid Tags that the nonce must not have. */
+  next(closed: boolean, avoid: readonly number[] = []): string {
+    let nonce: string;
+    do nonce = this.#process + (this.#count++).toString(36);
+    while (avoid.includes(tagOf({ nonce })));
+    return closed ? nonce + CLOSED : nonce;
+  }
+}
+
+/** A number from 0 to 999 that goes with a nonce: it tells for which version a token's time is meant. */
+export function tagOf({ nonce }: Pick<Version, 'nonce'>): number {
+  return Number.parseInt(nonce.slice(RANDOM_LENGTH), 36) % 1_000;
+}

@@ -1,0 +1,297 @@
+// One session in a directory that several processes share: compare-and-set without locks. Knows names, versions and
+// files, no expiry rules and no keys.
+//
+//   <name>                    the record, with its version in its header. Its file is never written twice.
+//   <name>@<seq>-<nonce>      the token: an empty file. ITS NAME IS THE STATE: it says which version is the current one.
+//   <name>.s-<seq>-<nonce>    a staged record, for the time of a write.
+//
+//   insert    write staged 1; create token 1; link(staged 1, record), which fails if there is a record
+//   look      read the record: version v; the token of v is there -> v is the current version
+//             it is not, but a token of v + 1 is: a write has been committed -> publish it and look again
+//             neither, and the record is still the same -> the session has been removed
+//   replace   look: v; write staged v + 1; COMMIT rename(token v, token v + 1); PUBLISH rename(staged v + 1, record)
+//   touch     look: v; set the time of token v
+//   remove    look: v; COMMIT unlink(token v); unlink(record)
+//
+// The commit is one call whose source exists once: of all who saw v one succeeds, the others get ENOENT. Whoever is
+// stopped, for however long, and goes on finds that out from its next call:
+//
+//   two writers        A: look v     B: look v   B: rename(token v)   A: rename(token v) ENOENT -> A says false
+//   a writer killed    A: rename(token v, v + 1)  A dies   B: look: record v, token v + 1 -> B publishes for A
+//   a late publisher   A: commit v + 1   B: publishes v + 1, writes v + 2   A: rename(staged v + 1) ENOENT: it is done
+//   a late writer      A: look v   B: remove   A: rename(token v) ENOENT -> false: nothing comes back
+//   a remover killed   A: unlink(token v)  A dies   B: look: record v, no token at all -> absent
+//   a late touch       A: look v   B: commits v + 1   A: utimes(token v) ENOENT -> look again
+//   a half listing     A: record v, no token v; lists the directory while B renames a token from v + 1 to v + 2, and sees
+//                      neither. B could do so only after v + 1 was published -> A reads the record again: it has changed
+//
+// What must not be dropped:
+//   1. nobody commits away from v without having seen the record at v: otherwise v + 1 is overwritten unpublished
+//   2. a staged file is complete (and flushed, where asked) before the name of its token can exist
+//   3. no name is used twice (`Nonces`): a name that comes again is how late calls do harm
+//   4. publishing consumes a source that exists once, so it happens once, whoever does it
+//   5. a record without its token, and without a successor's, has been removed for good
+//
+// A touch does not write the file again. The token's time, in microseconds, is the new end in ms and the tag of the
+// version: a token keeps its time when it is renamed, and the tag of another version does not count. Two touches at the
+// same moment may land in either order; the caller keeps the record's own end close behind, and that one always counts.
+//
+// Proven with every order of calls of up to four processes and two crashes (`npm run model`), creation, touch and
+// re-creation included. The one thing that can go wrong is on the safe side: a process that stops between the two calls
+// of `remove` and goes on after the same name was created anew takes that one away. Names come from random ids, so
+// none is created anew.
+import type { Stats } from 'node:fs';
+
+import { SessionError } from '../../core/errors.js';
+import {
+  CREATE,
+  READ,
+  attempt,
+  close,
+  createEmpty,
+  fchmod,
+  flush,
+  fstat,
+  fsync,
+  futimes,
+  link,
+  mkdir,
+  open,
+  readAll,
+  readdir,
+  rename,
+  stat,
+  unless,
+  unlink,
+  utimes,
+  writeAll,
+  codeOf,
+  type Steps,
+} from './calls.js';
+import {
+  nameOf,
+  successorPrefix,
+  tagOf,
+  type Layout,
+  type Name,
+  type Nonces,
+  type Version,
+} from './layout.js';
+import { CorruptFile, MAX_BYTES, decode, encode, type Stored } from './record-file.js';
+import type { SessionRecord } from '../../core/contract.js';
+
+/** The current version of a session. */
+export interface Current extends Stored {
+  /** When it ends, epoch ms: by its record or by the last touch, whichever is later. */
+  readonly endsAt: number;
+  /** The tag that the token's time carries, whichever version it was meant for. */
+  readonly touchTag: number;
+}
+
+/** `'dead'`: a record is there, and its session has been removed. */
+export type Look = Current | 'dead' | null;
+
+export interface ProtocolOptions {
+  readonly layout: Layout;
+  readonly nonces: Nonces;
+  /** What was acknowledged survives a power cut. */
+  readonly durable: boolean;
+}
+
+/** Each try that fails means that another process succeeded meanwhile. */
+const TRIES = 1_000;
+/** A publisher that runs needs a few microseconds: looking again is cheaper than listing the directory. */
+const LOOKS_BEFORE_LISTING = 2;
+
+export class Protocol {
+  readonly #layout: Layout;
+  readonly #nonces: Nonces;
+  readonly #durable: boolean;
+
+  constructor({ layout, nonces, durable }: ProtocolOptions) {
+    this.#layout = layout;
+    this.#nonces = nonces;
+    this.#durable = durable;
+  }
+
+  /** @throws {CorruptFile} if what is there is not a session */
+  *look(name: Name): Steps<Look> {
+    let looks = 0;
+    let last: Stored | null = null;
+    for (let tries = 0; tries < TRIES; tries++) {
+      const stored = yield* this.#read(name);
+      if (stored === null) return null;
+      const token = yield* stat(this.#layout.token(name, stored));
+      if (token !== undefined) return withTouch(stored, token);
+      if (last === null || !isSame(last, stored)) looks = 0;
+      last = stored;
+      if (++looks <= LOOKS_BEFORE_LISTING) continue;
+      const next = yield* this.#successor(name, stored);
+      const isPublished = next !== null && (yield* this.#publish(name, next));
+      const again = yield* this.#read(name);
+      if (again === null) return null;
+      if (isPublished || !isSame(again, stored)) continue;
+      if (next === null) return 'dead';
+      // Committed, and its staged file is nowhere: a backup was taken in between, or a power cut lost an unflushed name.
+      // The version before it is the last whole one.
+      yield* this.replace(name, next, stored.record, stored.dueAt);
+    }
+    throw new SessionError('ERR_SESSION_STORE', `A session's file changed ${TRIES} times while it was read.`);
+  }
+
+  /** Creates the session. `null`: done; otherwise what stands in the way. */
+  *insert(name: Name, record: SessionRecord, dueAt: number): Steps<Current | null> {
+    for (let tries = 0; tries < TRIES; tries++) {
+      const version = { seq: 1, nonce: this.#nonces.next(record.closed !== undefined) };
+      yield* this.#stage(name, { ...version, record, dueAt });
+      const [staged, token] = [this.#layout.staged(name, version), this.#layout.token(name, version)];
+      let isInserted = false;
+      try {
+        yield* createEmpty(token);
+        isInserted = yield* unless(['ENOENT', 'EEXIST'], link(staged, this.#layout.record(name)));
+      } finally {
+        // In this order: without the staged file nobody can insert this version, and then its token means nothing.
+        yield* attempt(unlink(staged));
+        if (!isInserted) yield* attempt(unlink(token));
+      }
+      if (isInserted) {
+        if (this.#durable) yield* flush(this.#layout.shard(name));
+        return null;
+      }
+      // Nothing there: it went meanwhile, or somebody took the staged file for litter.
+      const there = yield* this.look(name);
+      if (there === 'dead') yield* this.bury(name);
+      else if (there !== null) return there;
+    }
+    throw new SessionError(
+      'ERR_SESSION_STORE',
+      `A session's file changed ${TRIES} times while it was created.`,
+    );
+  }
+
+  /** Replaces the version that was seen; false if it is not the current one any more. */
+  *replace(
+    name: Name,
+    seen: Version & { readonly touchTag?: number },
+    record: SessionRecord,
+    dueAt: number,
+  ): Steps<boolean> {
+    // The token keeps its time, which must not be taken for a touch of this version: neither the one that was seen nor
+    // one that a touch of the version before sets meanwhile.
+    const nonce = this.#nonces.next(record.closed !== undefined, [tagOf(seen), seen.touchTag ?? tagOf(seen)]);
+    const version = { seq: seen.seq + 1, nonce };
+    yield* this.#stage(name, { ...version, record, dueAt });
+    let isCommitted = false;
+    try {
+      isCommitted = yield* unless(
+        'ENOENT',
+        rename(this.#layout.token(name, seen), this.#layout.token(name, version)),
+      );
+    } finally {
+      if (!isCommitted) yield* attempt(unlink(this.#layout.staged(name, version)));
+    }
+    if (!isCommitted) return false;
+    yield* this.#publish(name, version);
+    if (this.#durable) yield* flush(this.#layout.shard(name));
+    return true;
+  }
+
+  /**
+   * Moves the end of the version that was seen.
+   * `'gone'`: it is not the current one any more; `'inexact'`: the file system does not keep times that fine.
+   */
+  *touch(name: Name, seen: Current, endsAt: number): Steps<'moved' | 'gone' | 'inexact'> {
+    const token = this.#layout.token(name, seen);
+    if (!(yield* unless('ENOENT', utimes(token, secondsOf(endsAt, tagOf(seen)))))) return 'gone';
+    const after = yield* stat(token);
+    if (after === undefined) return 'gone';
+    if (this.#durable && !(yield* unless('ENOENT', flush(token)))) return 'gone';
+    return withTouch(seen, after).endsAt >= endsAt ? 'moved' : 'inexact';
+  }
+
+  /** Removes the version that was seen; false if it is not the current one any more. */
+  *remove(name: Name, seen: Version): Steps<boolean> {
+    if (!(yield* unless('ENOENT', unlink(this.#layout.token(name, seen))))) return false;
+    yield* this.bury(name);
+    return true;
+  }
+
+  /** Takes away the record of a removed session. */
+  *bury(name: Name): Steps<void> {
+    yield* unless('ENOENT', unlink(this.#layout.record(name)));
+    if (this.#durable) yield* flush(this.#layout.shard(name));
+  }
+
+  /** @throws {CorruptFile} */
+  *#read(name: Name): Steps<Stored | null> {
+    let fd: number;
+    try {
+      fd = yield* open(this.#layout.record(name), READ);
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return null;
+      // A link; a socket; on Windows a directory.
+      if (['ELOOP', 'ENXIO', 'EISDIR'].includes(String(codeOf(error))))
+        throw new CorruptFile('it is no file');
+      throw error;
+    }
+    try {
+      const found = yield* fstat(fd);
+      if (!found.isFile()) throw new CorruptFile('it is no file');
+      if (found.size > MAX_BYTES) throw new CorruptFile(`it has ${found.size} bytes`);
+      const stored = decode(yield* readAll(fd, found.size));
+      if (nameOf(stored.record.key) !== name) throw new CorruptFile('it is of another session');
+      return stored;
+    } finally {
+      yield* close(fd);
+    }
+  }
+
+  *#stage(name: Name, stored: Stored): Steps<void> {
+    const bytes = encode(stored);
+    const path = this.#layout.staged(name, stored);
+    let fd: number;
+    try {
+      fd = yield* open(path, CREATE);
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error;
+      const isNew = yield* mkdir(this.#layout.shard(name));
+      if (isNew && this.#durable) yield* flush(this.#layout.root);
+      fd = yield* open(path, CREATE);
+    }
+    let isWritten = false;
+    try {
+      yield* fchmod(fd, 0o600);
+      yield* writeAll(fd, bytes);
+      // For the sweep, which need not read what does not end yet, and for whoever lists the directory.
+      yield* futimes(fd, secondsOf(stored.dueAt, 0));
+      if (this.#durable) yield* fsync(fd);
+      isWritten = true;
+    } finally {
+      yield* attempt(close(fd));
+      if (!isWritten) yield* attempt(unlink(path));
+    }
+  }
+
+  /** False if somebody else has published it. */
+  *#publish(name: Name, version: Version): Steps<boolean> {
+    return yield* unless('ENOENT', rename(this.#layout.staged(name, version), this.#layout.record(name)));
+  }
+
+  *#successor(name: Name, version: Version): Steps<Version | null> {
+    const prefix = successorPrefix(name, version);
+    const found = (yield* readdir(this.#layout.shard(name))).find((file) => file.startsWith(prefix));
+    return found === undefined ? null : { seq: version.seq + 1, nonce: found.slice(prefix.length) };
+  }
+}
+
+const isSame = (a: Version, b: Version): boolean => a.seq === b.seq && a.nonce === b.nonce;
+
+/** A time in seconds that holds an end in ms and a tag, and half a microsecond for the rounding on its way. */
+const secondsOf = (ms: number, tag: number): number => (ms * 1_000 + tag + 0.5) / 1e6;
+
+function withTouch(stored: Stored, { mtimeMs }: Stats): Current {
+  const micros = Math.floor(mtimeMs * 1_000);
+  const touchTag = micros % 1_000;
+  const touchedTo = touchTag === tagOf(stored) ? (micros - touchTag) / 1_000 : 0;
+  return { ...stored, endsAt: Math.max(stored.dueAt, touchedTo), touchTag };
+}

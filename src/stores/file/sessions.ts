@@ -1,0 +1,196 @@
+// The primitives of the contract as jobs: what expiry, closing, owners and broken files mean on top of the protocol.
+import type { Clock } from '../../core/clock.js';
+import type { SessionKey, SessionRecord } from '../../core/contract.js';
+import { SessionError } from '../../core/errors.js';
+import { attempt, mkdir, readdir, rename, rmdir, unless, unlink, type Steps } from './calls.js';
+import { entryOf, nameOf, type Layout, type Name } from './layout.js';
+import type { OwnerIndex } from './owner-index.js';
+import type { Current, Protocol } from './protocol.js';
+import { CorruptFile } from './record-file.js';
+import { sep } from 'node:path';
+
+export interface SessionsOptions {
+  readonly layout: Layout;
+  readonly protocol: Protocol;
+  readonly owners: OwnerIndex;
+  readonly clock: Clock;
+  readonly ttlMs: number;
+  /** Before each job: the directory is the one it was. */
+  readonly check: () => Steps<void>;
+  /** Told of each file that was put aside. */
+  readonly onCorrupt: (error: SessionError) => void;
+}
+
+/** Each try that fails means that another process succeeded meanwhile. */
+const TRIES = 1_000;
+/** Files that are kept aside. */
+const MAX_QUARANTINED = 100;
+
+export class Sessions {
+  readonly #options: SessionsOptions;
+
+  constructor(options: SessionsOptions) {
+    this.#options = options;
+  }
+
+  *find(key: SessionKey): Steps<SessionRecord | null> {
+    const found = yield* this.#living(key);
+    return found === null ? null : recordOf(found);
+  }
+
+  *insert(record: SessionRecord): Steps<boolean> {
+    yield* this.#options.check();
+    const { protocol, owners } = this.#options;
+    const name = nameOf(record.key);
+    if (record.owner !== undefined) yield* owners.add(record.owner, name);
+    for (let tries = 0; tries < TRIES; tries++) {
+      const dueAt = this.#dueAt(record.expiresAt, record.deadlineAt);
+      let there: Current | null;
+      try {
+        there = yield* protocol.insert(name, record, dueAt);
+      } catch (error) {
+        yield* this.#putAside(name, error);
+        continue;
+      }
+      if (there === null) return true;
+      if (!this.isOver(there)) return false;
+      yield* this.removeSeen(name, there);
+    }
+    throw this.#restless();
+  }
+
+  *replace(record: SessionRecord, expectedVersion: string): Steps<boolean> {
+    const { protocol, owners } = this.#options;
+    const name = nameOf(record.key);
+    for (let tries = 0; tries < TRIES; tries++) {
+      const seen = yield* this.#living(record.key);
+      if (seen?.record.version !== expectedVersion || seen.record.closed !== undefined) return false;
+      const { owner } = seen.record;
+      if (record.owner !== undefined && record.owner !== owner) yield* owners.add(record.owner, name);
+      const dueAt = this.#dueAt(record.expiresAt, record.deadlineAt);
+      if (!(yield* protocol.replace(name, seen, record, dueAt))) continue;
+      if (owner !== undefined && record.owner !== owner) yield* attempt(owners.remove(owner, name));
+      return true;
+    }
+    throw this.#restless();
+  }
+
+  *extend(key: SessionKey, expiresAt: number | null): Steps<boolean> {
+    const { protocol } = this.#options;
+    const name = nameOf(key);
+    for (let tries = 0; tries < TRIES; tries++) {
+      const seen = yield* this.#living(key);
+      if (seen === null || seen.record.closed !== undefined) return false;
+      const { record } = seen;
+      const endsAt = this.#dueAt(expiresAt, record.deadlineAt);
+      if (endsAt <= seen.endsAt) return true;
+      const isOwn = expiresAt !== null;
+      // The record's own end stays close behind: it is what a copy without file times has, and what counts if two
+      // touches cross.
+      const isNear = endsAt - seen.dueAt <= (record.idleMs ?? this.#options.ttlMs) / 2;
+      if (isNear && isOwn === (record.expiresAt !== null)) {
+        const touched = yield* protocol.touch(name, seen, endsAt);
+        if (touched === 'moved') return true;
+        if (touched === 'gone') continue;
+      }
+      const next = { ...record, expiresAt: isOwn ? endsAt : null };
+      if (yield* protocol.replace(name, seen, next, endsAt)) return true;
+    }
+    throw this.#restless();
+  }
+
+  *remove(key: SessionKey): Steps<boolean> {
+    yield* this.#options.check();
+    const name = nameOf(key);
+    for (let tries = 0; tries < TRIES; tries++) {
+      const seen = yield* this.look(name);
+      if (seen?.record.key !== key) return false;
+      if (yield* this.removeSeen(name, seen)) return !this.isOver(seen);
+    }
+    throw this.#restless();
+  }
+
+  /** The current version under a name, expired ones included. What is broken is put aside and counts as absent. */
+  *look(name: Name, onBroken?: () => void): Steps<Current | null> {
+    try {
+      const found = yield* this.#options.protocol.look(name);
+      return found === 'dead' ? null : found;
+    } catch (error) {
+      yield* this.#putAside(name, error);
+      onBroken?.();
+      return null;
+    }
+  }
+
+  /** Removes a version that was seen; false if it is not the current one any more. */
+  *removeSeen(name: Name, seen: Current): Steps<boolean> {
+    const { protocol, owners } = this.#options;
+    if (!(yield* protocol.remove(name, seen))) return false;
+    const { owner } = seen.record;
+    if (owner !== undefined) yield* attempt(owners.remove(owner, name));
+    return true;
+  }
+
+  isOver({ endsAt }: Current, graceMs = 0): boolean {
+    return endsAt + graceMs <= this.#options.clock.now();
+  }
+
+  *#living(key: SessionKey): Steps<Current | null> {
+    yield* this.#options.check();
+    const seen = yield* this.look(nameOf(key));
+    // A name is made of a key in one way, but a handle and the id that it is of give the same one.
+    return seen?.record.key !== key || this.isOver(seen) ? null : seen;
+  }
+
+  #dueAt(expiresAt: number | null, deadlineAt: number | null): number {
+    const { clock, ttlMs } = this.#options;
+    return Math.min(expiresAt ?? clock.now() + ttlMs, deadlineAt ?? Infinity);
+  }
+
+  /** Moves what is not a session out of the way, and reports it. Its tokens go, which ends the writes under way. */
+  *#putAside(name: Name, error: unknown): Steps<void> {
+    if (!(error instanceof CorruptFile)) throw error;
+    const { layout, onCorrupt } = this.#options;
+    const shard = layout.shard(name);
+    yield* mkdir(layout.quarantine);
+    const aside = yield* this.#placeAside(name);
+    if (!(yield* unless('ENOENT', rename(layout.record(name), aside)))) return;
+    for (const file of yield* readdir(shard)) {
+      const entry = entryOf(file);
+      if (entry?.name === name && entry.kind === 'token') yield* unless('ENOENT', unlink(shard + sep + file));
+    }
+    onCorrupt(
+      new SessionError(
+        'ERR_SESSION_CORRUPT',
+        `The file of session sha256:${name} is broken (${error.message}). It counts as absent and was moved to '${aside}'.`,
+        { cause: error },
+      ),
+    );
+  }
+
+  /** A free place in the quarantine, which holds a bounded number: the oldest makes room. */
+  *#placeAside(name: Name): Steps<string> {
+    const { quarantine } = this.#options.layout;
+    const files = (yield* readdir(quarantine)).sort();
+    for (const file of files.slice(0, Math.max(files.length + 1 - MAX_QUARANTINED, 0))) {
+      const path = quarantine + sep + file;
+      // Of directories only those that are empty: what is in the others is not ours.
+      yield* attempt(unlink(path));
+      yield* attempt(rmdir(path));
+    }
+    const now = new Date(this.#options.clock.now()).toISOString().replaceAll(':', '-');
+    return `${quarantine}${sep}${now}-${name}`;
+  }
+
+  #restless(): SessionError {
+    return new SessionError(
+      'ERR_SESSION_CONFLICT',
+      `A session was changed ${TRIES} times while it was written.`,
+    );
+  }
+}
+
+/** The record as it is now: touched ones end later than their file says. */
+export function recordOf({ record, dueAt, endsAt }: Current): SessionRecord {
+  return endsAt === dueAt || record.expiresAt === null ? record : { ...record, expiresAt: endsAt };
+}
