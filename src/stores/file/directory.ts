@@ -1,6 +1,7 @@
 // The store's directory: created, checked, and known again at each use. Knows no sessions.
 import { randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
+import { dirname } from 'node:path';
 
 import { SessionError } from '../../core/errors.js';
 import {
@@ -57,7 +58,8 @@ export class Directory {
   *ensure(): Steps<void> {
     const { root, marker } = this.#layout;
     try {
-      if ((yield* mkdirs(root)) !== undefined) yield* chmod(root, 0o700);
+      const first = yield* mkdirs(root);
+      if (first !== undefined) yield* this.#keepNew(String(first));
       const found = yield* this.#examine();
       yield* access(root, constants.R_OK | constants.W_OK | constants.X_OK);
       if ((yield* stat(marker)) === undefined) yield* this.#mark();
@@ -87,6 +89,14 @@ export class Directory {
       throw this.#wrong(error);
     }
     this.#known = found;
+  }
+
+  /** @param first The topmost of the directories that were created: theirs are the names to flush. */
+  *#keepNew(first: string): Steps<void> {
+    yield* chmod(this.#layout.root, 0o700);
+    if (!this.#durable) return;
+    for (let path = this.#layout.root; path !== dirname(first); path = dirname(path))
+      yield* flush(dirname(path));
   }
 
   /** Whole from its first moment: another process may read it at any time. */

@@ -36,10 +36,11 @@
 // version: a token keeps its time when it is renamed, and the tag of another version does not count. Two touches at the
 // same moment may land in either order; the caller keeps the record's own end close behind, and that one always counts.
 //
-// Proven with every order of calls of up to four processes and two crashes (`npm run model`), creation, touch and
-// re-creation included. The one thing that can go wrong is on the safe side: a process that stops between the two calls
-// of `remove` and goes on after the same name was created anew takes that one away. Names come from random ids, so
-// none is created anew.
+// Proven with every order of calls of several processes and crashes (`npm run model`), creation, touch, re-creation and
+// cleaning included. A name whose record still lies there without a token is not created anew: the remover may be about
+// to unlink it. One thing can go wrong, on the safe side: a remover is stopped between its two calls, a sweep meanwhile
+// takes the record away for it, the same name is created anew, the remover goes on and unlinks that one. Names come from
+// random ids, so none is created anew.
 import type { Stats } from 'node:fs';
 
 import { SessionError } from '../../core/errors.js';
@@ -140,7 +141,7 @@ export class Protocol {
   }
 
   /** Creates the session. `null`: done; otherwise what stands in the way. */
-  *insert(name: Name, record: SessionRecord, dueAt: number): Steps<Current | null> {
+  *insert(name: Name, record: SessionRecord, dueAt: number): Steps<Look> {
     for (let tries = 0; tries < TRIES; tries++) {
       const version = { seq: 1, nonce: this.#nonces.next(record.closed !== undefined) };
       yield* this.#stage(name, { ...version, record, dueAt });
@@ -160,8 +161,7 @@ export class Protocol {
       }
       // Nothing there: it went meanwhile, or somebody took the staged file for litter.
       const there = yield* this.look(name);
-      if (there === 'dead') yield* this.bury(name);
-      else if (there !== null) return there;
+      if (there !== null) return there;
     }
     throw new SessionError(
       'ERR_SESSION_STORE',

@@ -5,7 +5,7 @@ import { SessionError } from '../../core/errors.js';
 import { attempt, mkdir, readdir, rename, rmdir, unless, unlink, type Steps } from './calls.js';
 import { entryOf, nameOf, type Layout, type Name } from './layout.js';
 import type { OwnerIndex } from './owner-index.js';
-import type { Current, Protocol } from './protocol.js';
+import type { Current, Look, Protocol } from './protocol.js';
 import { CorruptFile } from './record-file.js';
 import { sep } from 'node:path';
 
@@ -45,7 +45,7 @@ export class Sessions {
     if (record.owner !== undefined) yield* owners.add(record.owner, name);
     for (let tries = 0; tries < TRIES; tries++) {
       const dueAt = this.#dueAt(record.expiresAt, record.deadlineAt);
-      let there: Current | null;
+      let there: Look;
       try {
         there = yield* protocol.insert(name, record, dueAt);
       } catch (error) {
@@ -53,7 +53,7 @@ export class Sessions {
         continue;
       }
       if (there === null) return true;
-      if (!this.isOver(there)) return false;
+      if (there === 'dead' || !this.isOver(there)) return false;
       yield* this.removeSeen(name, there);
     }
     throw this.#restless();
