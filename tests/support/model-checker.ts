@@ -274,7 +274,7 @@ function replay(
 }
 
 const brief = ({ value, bytes, code }: Result): string =>
-  code ?? (bytes !== undefined ? `"${bytes}"` : String(JSON.stringify(value)));
+  code ?? (bytes !== undefined ? `"${bytes}"` : value === undefined ? '' : JSON.stringify(value));
 
 function perform(files: Map<string, File>, call: Call, half: readonly string[]): Result {
   const [path, second] = call.args as [string, unknown];

@@ -99,8 +99,9 @@ export function* mkdir(path: string): Steps<boolean> {
   return true;
 }
 
-/** Creates a directory and those above it. */
-export const mkdirs = (path: string) => call('mkdir', path, { mode: 0o700, recursive: true });
+/** Creates a directory and those above it; gives the topmost that was new. */
+export const mkdirs = (path: string) =>
+  call('mkdir', path, { mode: 0o700, recursive: true }) as Steps<string | undefined>;
 
 /** Creates an empty file that must not exist yet. */
 export function* createEmpty(path: string): Steps<void> {

@@ -59,7 +59,7 @@ export class Directory {
     const { root, marker } = this.#layout;
     try {
       const first = yield* mkdirs(root);
-      if (first !== undefined) yield* this.#keepNew(String(first));
+      if (first !== undefined) yield* this.#keepNew(first);
       const found = yield* this.#examine();
       yield* access(root, constants.R_OK | constants.W_OK | constants.X_OK);
       if ((yield* stat(marker)) === undefined) yield* this.#mark();
