@@ -14,10 +14,11 @@ import type {
 import { SessionError } from '../core/errors.js';
 import { isHandle } from '../core/ids.js';
 import { checkOptions, type Fields } from '../core/options.js';
-import { codeOf, type FileSystem, type Steps } from './file/calls.js';
+import type { FileSystem, Steps } from './file/calls.js';
 import { Caretaker, emptyReport, type FileStoreReport } from './file/caretaker.js';
 import { Directory } from './file/directory.js';
 import { Disk } from './file/disk.js';
+import { asStoreError } from './file/faults.js';
 import { Layout, Nonces, nameOf, type Name } from './file/layout.js';
 import { Listing } from './file/listing.js';
 import { OwnerIndex } from './file/owner-index.js';
@@ -145,6 +146,7 @@ export class FileStore extends RecordStore {
       owners,
       clock,
       check,
+      onUnreadable: (error) => this.report(error),
       onExpired: (key) => {
         if (this.listenerCount('expired') > 0) this.emit('expired', this.handleOf(key));
       },
@@ -231,6 +233,7 @@ export class FileStore extends RecordStore {
   /** Goes round the directory once at most. */
   async removeExpired(limit: number, options?: CallOptions): Promise<number> {
     const report = emptyReport();
+    await this.#run(this.#directory.check(), options);
     const shards = await this.#run(this.#listing.shards(), options);
     const start = shards.findIndex((shard) => shard >= this.#sweptUpTo);
     for (const shard of start < 1 ? shards : [...shards.slice(start), ...shards.slice(0, start)]) {
@@ -238,6 +241,7 @@ export class FileStore extends RecordStore {
       await this.#run(this.#caretaker.tend(shard, report, { limit: limit - report.expired }), options);
       this.#sweptUpTo = shard;
     }
+    await this.#run(this.#directory.check(), options);
     return report.expired;
   }
 
@@ -286,7 +290,12 @@ export class FileStore extends RecordStore {
     return new Rounds({
       clock: this.clock,
       intervalMs,
-      list: () => this.#run(this.#listing.shards()),
+      list: async () => {
+        // In the background nothing is created: a store that is not used leaves no directory.
+        if (!(await this.#run(this.#directory.isThere()))) return [];
+        await this.#run(this.#directory.check());
+        return this.#run(this.#listing.shards());
+      },
       visit: (shard) => this.#run(this.#caretaker.tend(shard, emptyReport(), { thorough })),
       ...(thorough ? { finish } : null),
       onError: (error) => this.report(error),
@@ -330,27 +339,4 @@ export class FileStore extends RecordStore {
       throw asStoreError(error);
     }
   }
-}
-
-const ADVICE: Readonly<Record<string, string>> = {
-  ENOSPC: 'The disk is full, or out of inodes: make room.',
-  EDQUOT: 'The disk quota of this user is used up: make room.',
-  EMFILE: 'This process has too many files open: raise `ulimit -n`.',
-  ENFILE: 'The system has too many files open.',
-  EACCES: 'This process may not use the files: check their owner and permissions.',
-  EPERM: 'The system does not permit it: check the permissions, and that the file system has hard links.',
-  EROFS: 'The file system is read-only.',
-  EIO: 'The disk has a fault.',
-};
-
-/** Every fault of the file system as one kind of error. What was stored before is as it was. */
-function asStoreError(cause: unknown): SessionError {
-  if (cause instanceof SessionError) return cause;
-  const code = String(codeOf(cause));
-  const { syscall = 'a call' } = cause as NodeJS.ErrnoException;
-  return new SessionError(
-    'ERR_SESSION_STORE',
-    `The file store failed: ${syscall} said ${code}. ${ADVICE[code] ?? 'The cause says more.'}`,
-    { cause },
-  );
 }

@@ -61,8 +61,18 @@ function worldOf(process: string): World {
   };
   const sessions = new Sessions({ layout, protocol, owners, clock, ttlMs: HOUR, check, onCorrupt });
   const listing = new Listing({ layout, sessions, owners, check });
-  const onExpired = (): void => undefined;
-  const caretaker = new Caretaker({ layout, protocol, sessions, listing, owners, clock, check, onExpired });
+  const [onExpired, onUnreadable] = [(): void => undefined, onCorrupt];
+  const caretaker = new Caretaker({
+    layout,
+    protocol,
+    sessions,
+    listing,
+    owners,
+    clock,
+    check,
+    onExpired,
+    onUnreadable,
+  });
   return { nonces, protocol, sessions, caretaker };
 }
 
@@ -363,18 +373,17 @@ const FULL: readonly Case[] = [
   { before: 'present', kinds: ['replace', 'replace', 'replace'], crashes: 2 },
   { before: 'present', kinds: ['replace', 'replace', 'remove'], crashes: 2 },
   { before: 'present', kinds: ['replace', 'replace', 'remove', 'get'], crashes: 1 },
-  { before: 'present', kinds: ['replace', 'replace', 'replace', 'get'], crashes: 0 },
   { before: 'present', kinds: ['replace', 'remove', 'remove'], crashes: 2 },
   { before: 'present', kinds: ['touch', 'touch', 'replace'], crashes: 1 },
   { before: 'present', kinds: ['touch', 'far touch', 'get'], crashes: 1 },
   { before: 'present', kinds: ['far touch', 'far touch', 'replace'], crashes: 1 },
-  { before: 'present', kinds: ['touch', 'replace', 'remove', 'get'], crashes: 1 },
+  { before: 'present', kinds: ['touch', 'replace', 'remove', 'get'], crashes: 0 },
   { before: 'touched', kinds: ['shorten', 'replace', 'touch'], crashes: 1 },
   { before: 'touched', kinds: ['shorten', 'shorten', 'get'], crashes: 1 },
   { before: 'absent', kinds: ['insert', 'insert', 'insert'], crashes: 1 },
   { before: 'absent', kinds: ['insert', 'insert', 'remove', 'get'], crashes: 1 },
   { before: 'absent', kinds: ['insert', 'replace', 'remove'], crashes: 2 },
-  { before: 'present', kinds: ['remove', 'insert', 'insert', 'get'], crashes: 1 },
+  { before: 'present', kinds: ['remove', 'insert', 'insert', 'get'], crashes: 0 },
   { before: 'present', kinds: ['remove', 'insert', 'replace'], crashes: 1 },
   { before: 'present', kinds: ['remove', 'insert', 'touch'], crashes: 1 },
   { before: 'expired', kinds: ['insert', 'insert', 'get'], crashes: 1 },

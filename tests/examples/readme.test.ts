@@ -1,11 +1,13 @@
 // The README cannot rot: its JavaScript runs, its TypeScript compiles, its tables name what there is.
-import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
 
 import realExpress from 'express';
 import ts from 'typescript';
 
 import Required = require('../../src/index.cjs');
+import { freshPath } from '../support/directory.js';
 import { Client, serve, type Running } from '../support/http.js';
 
 const ROOT = resolve(__dirname, '../..');
@@ -26,44 +28,65 @@ const blocks: Block[] = [...readme.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map((ma
 const inLanguage = (language: string): Block[] => blocks.filter((block) => block.language === language);
 
 /** The first cells of the table under a heading, without their backticks. */
-function firstCells(heading: string): string[] {
+function cellsOf(heading: string): string[] {
   const section = readme.split(`\n${heading}\n`)[1]?.split(/\n#+ /)[0] ?? '';
-  return [...section.matchAll(/^\| `(\w+)`/gm)].map((match) => match[1] ?? '');
+  return [...section.matchAll(/^\| `([^`]+)`/gm)].map((match) => match[1] ?? '');
 }
+
+/** Those that are names. */
+const firstCells = (heading: string): string[] => cellsOf(heading).filter((cell) => /^\w+$/.test(cell));
+
+/** What the README calls the files of a store's directory, and what they are called. */
+const FORMS: Readonly<Record<string, RegExp>> = {
+  '.session-store-js': /^\.session-store-js$/,
+  '3f2/3f2…': /^([0-9a-f]{3})\/\1[0-9a-f]{61}$/,
+  '3f2/3f2…@7-…': /^([0-9a-f]{3})\/\1[0-9a-f]{61}@\d+-[0-9a-z-]+$/,
+  '3f2/3f2….s-8-…': /^([0-9a-f]{3})\/\1[0-9a-f]{61}\.s-\d+-[0-9a-z-]+$/,
+  'owners/': /^owners\//,
+  'quarantine/': /^quarantine\//,
+};
 
 it('has examples in JavaScript and TypeScript only, beside shell commands', () => {
   expect([...new Set(blocks.map(({ language }) => language))].sort()).toEqual(['js', 'sh', 'ts']);
   expect(inLanguage('ts').length).toBeGreaterThan(5);
 });
 
-describe('the JavaScript of the README', () => {
-  let running: Running;
-  const [program] = inLanguage('js');
+/** A directory to run something in that writes where it is. */
+function freshDirectory(): string {
+  const path = freshPath();
+  mkdirSync(path);
+  return path;
+}
 
-  beforeAll(async () => {
-    let app: ReturnType<typeof realExpress> | undefined;
-    const express = (): typeof app => {
-      app = realExpress();
-      // The port of the program may be taken; what it serves is what counts.
-      app.listen = (() => undefined) as unknown as typeof app.listen;
-      return app;
-    };
-    const modules: Record<string, unknown> = { express, 'session-store-js': Required };
-    const run = Reflect.construct(Function, ['require', program?.code ?? '']) as (
-      require: (name: string) => unknown,
-    ) => void;
+/** Runs one of the README's programs in a directory, and serves its app. */
+async function start(code: string, cwd: string): Promise<Running> {
+  let app: ReturnType<typeof realExpress> | undefined;
+  const express = (): typeof app => {
+    app = realExpress();
+    // The port of the program may be taken; what it serves is what counts.
+    app.listen = (() => undefined) as unknown as typeof app.listen;
+    return app;
+  };
+  const modules: Record<string, unknown> = { express, 'session-store-js': Required };
+  const run = Reflect.construct(Function, ['require', code]) as (require: (name: string) => unknown) => void;
+  const before = process.cwd();
+  process.chdir(cwd);
+  try {
     run((name) => modules[name]);
-    if (app === undefined) throw new Error('The first program makes no app');
-    running = await serve(app);
-  });
+  } finally {
+    process.chdir(before);
+  }
+  if (app === undefined) throw new Error('The program makes no app');
+  return serve(app);
+}
 
-  afterAll(() => running.close());
+it('has two programs in JavaScript', () => {
+  expect(inLanguage('js')).toHaveLength(2);
+});
 
-  it('is one program', () => {
-    expect(inLanguage('js')).toHaveLength(1);
-  });
-
+describe('the first program of the README', () => {
   it('counts, remembers a name through a redirect, and forgets at the logout', async () => {
+    const running = await start(inLanguage('js')[0]?.code ?? '', freshDirectory());
     const client = new Client(running.port);
     for (const visits of [1, 2, 3]) expect((await client.get('/')).body).toBe(`Visit ${String(visits)}`);
     expect((await client.get('/hello')).body).toBe('Hello stranger');
@@ -73,6 +96,114 @@ describe('the JavaScript of the README', () => {
     expect((await client.post('/logout')).body).toBe('Bye');
     expect((await client.get('/hello')).body).toBe('Hello stranger');
     expect((await client.get('/')).body).toBe('Visit 1');
+    await running.close();
+  });
+});
+
+describe('the file store of the README', () => {
+  const program = inLanguage('js')[1]?.code ?? '';
+  let cwd: string;
+  let running: Running;
+  let client: Client;
+  let told: jest.SpyInstance;
+
+  beforeEach(async () => {
+    told = jest.spyOn(console, 'error').mockImplementation(() => {});
+    cwd = freshDirectory();
+    running = await start(program, cwd);
+    client = new Client(running.port);
+  });
+
+  afterEach(async () => {
+    told.mockRestore();
+    await running.close();
+  });
+
+  it('counts in a file, and counts on in another run', async () => {
+    expect((await client.get('/file')).body).toBe('No session');
+    for (const visits of [1, 2]) expect((await client.get('/')).body).toBe(`Visit ${String(visits)}`);
+    const { body: file } = await client.get('/file');
+    expect(dirname(dirname(file))).toBe(join(cwd, 'sessions'));
+    expect(readFileSync(file, 'utf8')).toMatch(/\n\{"visits":2\}\n$/);
+    const next = await start(program, cwd);
+    const again = new Client(next.port);
+    again.cookie = client.cookie;
+    expect((await again.get('/')).body).toBe('Visit 3');
+    await next.close();
+  });
+
+  it('has names of the forms in its table, and no others', async () => {
+    // Without its own sweeping: what is broken is to be found by the program.
+    const store = new Required.FileStore({ path: join(cwd, 'sessions'), cleanupInterval: 0 });
+    const key = store.keyOf('an id of this test, made up' as Required.SessionId);
+    const facts = { v: 1, data: '{}', version: 'a', createdAt: 0, deadlineAt: null, idleMs: null } as const;
+    await store.insert({ ...facts, key, expiresAt: null, owner: 'ada' });
+    await client.get('/');
+    const { body: file } = await client.get('/file');
+    writeFileSync(file, 'broken');
+    await client.get('/');
+    const found = readdirSync(join(cwd, 'sessions'), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => relative(join(cwd, 'sessions'), join(entry.parentPath, entry.name)));
+    expect(cellsOf('### The directory of the file store')).toEqual(Object.keys(FORMS));
+    const formsOf = (name: string): string[] =>
+      Object.entries(FORMS).flatMap(([form, pattern]) => (pattern.test(name) ? [form] : []));
+    expect(found.map(formsOf)).toEqual(found.map((): unknown => [expect.any(String)]));
+    // A version that is being written is gone when the write is acknowledged.
+    const missing = Object.keys(FORMS).filter((form) => !found.flatMap(formsOf).includes(form));
+    expect(missing).toEqual(['3f2/3f2….s-8-…']);
+    expect(told.mock.calls).toEqual([[expect.stringMatching(/is broken .* was moved to .*quarantine/)]]);
+  });
+
+  it('can be read, and its sessions ended, by the commands in its shell block', async () => {
+    const block = inLanguage('sh').find(({ code }) => code.includes('NAME'))?.code ?? '';
+    const [read = '', count = '', end = '', endAll = ''] = block
+      .split('\n')
+      .filter((line) => /^\w/.test(line));
+    const others = [new Client(running.port), new Client(running.port)];
+    for (const browser of [client, ...others]) await browser.get('/');
+    const { body: file } = await client.get('/file');
+    const shell = (command: string): string =>
+      execFileSync('bash', ['-ec', command], {
+        cwd,
+        encoding: 'utf8',
+        env: { ...process.env, NAME: file.slice(-64) },
+      });
+    expect(shell(read)).toContain('{"visits":1}');
+    expect(shell(count).trim()).toBe('3');
+    shell(end);
+    expect(shell(count).trim()).toBe('2');
+    expect((await client.get('/')).body).toBe('Visit 1');
+    expect((await others[0]?.get('/'))?.body).toBe('Visit 2');
+    shell(endAll);
+    expect(shell(count).trim()).toBe('0');
+    for (const browser of [client, ...others]) expect((await browser.get('/')).body).toBe('Visit 1');
+  });
+
+  it('is checked by the function in its TypeScript', async () => {
+    for (const browser of [client, new Client(running.port)]) await browser.get('/');
+    writeFileSync((await client.get('/file')).body, 'broken');
+    const code = inLanguage('ts').find((block) => block.code.includes('.verify()'))?.code ?? '';
+    const { outputText } = ts.transpileModule(code, {
+      compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022 },
+    });
+    const module = { check: (path: string) => Promise.resolve(`Nothing checks ${path}`) };
+    const run = Reflect.construct(Function, ['require', 'exports', outputText]) as (
+      require: (name: string) => unknown,
+      exports: object,
+    ) => void;
+    run(() => Required, module);
+    expect(await module.check(join(cwd, 'sessions'))).toMatch(/^1 sessions; 0 had expired, 1 broken, 0 left/);
+  });
+
+  it('is refused with its advice when others may write to its directory, also while it is in use', async () => {
+    await client.get('/');
+    chmodSync(join(cwd, 'sessions'), 0o770);
+    const { status, body } = await client.get('/');
+    expect(status).toBe(503);
+    expect(body).toMatch(/can be written by others .* chmod go-w/);
+    chmodSync(join(cwd, 'sessions'), 0o700);
+    expect((await client.get('/')).body).toBe('Visit 2');
   });
 });
 
@@ -139,14 +270,23 @@ describe('the tables of the README', () => {
     );
   });
 
+  it('name every option of the file store', () => {
+    const own = membersOf('src/stores/file-store.ts', 'FileStoreOptions');
+    const inherited = membersOf('src/stores/store.ts', 'RecordStoreOptions');
+    expect(firstCells('### Options of the file store').sort()).toEqual([...own, ...inherited].sort());
+  });
+
   it('name every event', () => {
     expect(firstCells('### Events').sort()).toEqual(membersOf('src/http/engine.ts', 'SessionEvents').sort());
   });
 
   it('name commands that exist', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
-    const named = [...readme.matchAll(/npm (?:run )?(start|test(?!:)\b|[\w-]+:[\w-]+|(?<=run )[\w-]+)/g)];
+    const named = [...readme.matchAll(/npm (?:run )?([\w-]+:[\w-]+|start|test\b|(?<=run )[\w-]+)/g)];
     expect(named.length).toBeGreaterThan(10);
+    expect(named.map(([, name]) => name)).toEqual(
+      expect.arrayContaining(['start', 'start:file', 'test:faults']),
+    );
     for (const [, name = ''] of named) expect(Object.keys(scripts)).toContain(name);
   });
 
@@ -155,6 +295,18 @@ describe('the tables of the README', () => {
     expect(links.length).toBeGreaterThan(2);
     for (const link of links) expect(read(link).length).toBeGreaterThan(100);
   });
+});
+
+it('the links of the README to its own sections find them', () => {
+  const anchors = [...readme.matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
+    title
+      .toLowerCase()
+      .replace(/[^\w -]/g, '')
+      .replaceAll(' ', '-'),
+  );
+  const links = [...readme.matchAll(/\]\(#([^)]+)\)/g)].map(([, anchor]) => anchor);
+  expect(links.length).toBeGreaterThan(2);
+  for (const link of links) expect(anchors).toContain(link);
 });
 
 function membersOf(path: string, name: string): string[] {

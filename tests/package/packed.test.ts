@@ -53,6 +53,7 @@ const SECRET = 'a secret for consumers, longer than thirty-two bytes';
 const NAMES = [
   'SessionManager',
   'MemoryStore',
+  'FileStore',
   'RecordStore',
   'Store',
   'SessionError',
@@ -133,6 +134,35 @@ describe('the packed tarball', () => {
   });
 
   it.each([
+    [
+      'require',
+      'files.cjs',
+      `const SessionManager = require('session-store-js'); const { FileStore } = SessionManager;`,
+    ],
+    ['import', 'files.mjs', `import SessionManager, { FileStore } from 'session-store-js';`],
+  ])('keeps sessions in files with %s', (_how, file, head) => {
+    const found = run(
+      file,
+      `${head}
+      const handle = 'sha256:' + 'a'.repeat(64);
+      const record = {
+        v: 1, key: handle, data: '{"visits":1}', version: 'one',
+        createdAt: Date.now(), deadlineAt: null, idleMs: null, expiresAt: null,
+      };
+      const options = { path: './sessions-${file}' };
+      const { store } = new SessionManager({ secret: '${SECRET}', storeType: 'file', storeOptions: options });
+      store.insert(record)
+        .then(() => new FileStore(options).find(handle))
+        .then((found) => console.log(JSON.stringify([
+          store instanceof FileStore,
+          store._getFilePath(handle).slice(-68),
+          found.data,
+        ])));`,
+    );
+    expect(found).toEqual([true, `aaa/${'a'.repeat(64)}`, '{"visits":1}']);
+  });
+
+  it.each([
     ['require', 'zod.cjs', `const SessionManager = require('session-store-js'); const { cache } = require;`],
     [
       'import',
@@ -183,15 +213,20 @@ describe('TypeScript consumers of the tarball', () => {
   });
 });
 
-describe('npm start', () => {
+describe.each([
+  ['npm start', 'examples/memory-server.ts'],
+  ['npm run start:file', 'examples/file-server.ts'],
+])('%s', (_command, example) => {
   it('builds what is missing, prints its address, counts, and ends by itself on SIGTERM', async () => {
     const build = spawnSync(process.execPath, ['scripts/build.mjs', '--if-needed'], { cwd: ROOT });
     expect(build.status).toBe(0);
+    // In a directory of its own, where the file server puts its sessions.
+    const cwd = mkdtempSync(join(home, 'server-'));
     // Not through npm, so that the signal meets the server itself.
     const child = spawn(
       process.execPath,
-      [join(ROOT, 'node_modules/ts-node/dist/bin.js'), '--transpile-only', 'examples/memory-server.ts'],
-      { cwd: ROOT, env: { ...process.env, PORT: '0', NODE_ENV: '' }, stdio: ['ignore', 'pipe', 'inherit'] },
+      [join(ROOT, 'node_modules/ts-node/dist/bin.js'), '--transpile-only', join(ROOT, example)],
+      { cwd, env: { ...process.env, PORT: '0', NODE_ENV: '' }, stdio: ['ignore', 'pipe', 'inherit'] },
     );
     const exited = new Promise<number | null>((done) => child.once('exit', done));
     const address = await new Promise<string>((done, fail) => {
@@ -202,7 +237,7 @@ describe('npm start', () => {
         if (found !== undefined) done(found);
       });
       child.once('exit', () => {
-        fail(new Error(`npm start ended: ${output}`));
+        fail(new Error(`${example} ended: ${output}`));
       });
     });
     let cookie = '';

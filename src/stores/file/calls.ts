@@ -1,7 +1,8 @@
 // The file store's system calls as values. What it does is written once, as generators of calls; `disk.ts` makes them,
 // at once or through the thread pool, and a model checker tries every order of the calls of several processes.
-import { constants, type Stats } from 'node:fs';
+import { constants, type Dirent, type Stats } from 'node:fs';
 import type * as NodeFs from 'node:fs';
+import { dirname } from 'node:path';
 
 type FileCall =
   | ('open' | 'close' | 'read' | 'write' | 'fstat' | 'fchmod' | 'futimes' | 'fsync')
@@ -92,6 +93,17 @@ export function* readdir(path: string): Steps<string[]> {
   }
 }
 
+/** The directories in a directory, links not among them; none if it is not there. */
+export function* subdirectories(path: string): Steps<string[]> {
+  try {
+    const entries = (yield { name: 'readdir', args: [path, { withFileTypes: true }] }) as Dirent[];
+    return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
 /** True if the directory was created now. 0700 under any umask. */
 export function* mkdir(path: string): Steps<boolean> {
   if (!(yield* unless('EEXIST', call('mkdir', path, { mode: 0o700 })))) return false;
@@ -99,13 +111,33 @@ export function* mkdir(path: string): Steps<boolean> {
   return true;
 }
 
-/** Creates a directory and those above it; gives the topmost that was new. */
-export const mkdirs = (path: string) =>
-  call('mkdir', path, { mode: 0o700, recursive: true }) as Steps<string | undefined>;
+/** Creates a directory and those above it; gives those that are new, topmost first. */
+export function* mkdirs(path: string): Steps<string[]> {
+  try {
+    return (yield* mkdir(path)) ? [path] : [];
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT' || dirname(path) === path) throw error;
+    const above = yield* mkdirs(dirname(path));
+    return [...above, ...(yield* mkdirs(path))];
+  }
+}
+
+/** Creates a file that must not exist yet, for this user only under any umask, and gives its descriptor. */
+export function* create(path: string): Steps<number> {
+  const fd = yield* open(path, CREATE);
+  try {
+    yield* fchmod(fd, 0o600);
+    return fd;
+  } catch (error) {
+    yield* attempt(close(fd));
+    yield* attempt(unlink(path));
+    throw error;
+  }
+}
 
 /** Creates an empty file that must not exist yet. */
 export function* createEmpty(path: string): Steps<void> {
-  yield* close(yield* open(path, CREATE));
+  yield* close(yield* create(path));
 }
 
 /** The bytes of an open file, up to `limit`. */

@@ -4,6 +4,7 @@ import { sep } from 'node:path';
 
 import type { Clock } from '../../core/clock.js';
 import type { SessionKey } from '../../core/contract.js';
+import { SessionError } from '../../core/errors.js';
 import { readdir, stat, turn, unless, unlink, type Steps } from './calls.js';
 import { entryOf, isName, type Entry, type Layout, type Name } from './layout.js';
 import type { Listing } from './listing.js';
@@ -19,6 +20,8 @@ export interface FileStoreReport {
   expired: number;
   /** Files that are no sessions: moved to the quarantine. */
   broken: number;
+  /** Sessions that this version of the package cannot read: left alone. */
+  unreadable: number;
   /** Files of writers that were stopped or killed: removed. */
   litter: number;
   /** Names of sessions under a user who does not have them: removed. */
@@ -36,6 +39,7 @@ export interface CaretakerOptions {
   readonly clock: Clock;
   readonly check: () => Steps<void>;
   readonly onExpired: (key: SessionKey) => void;
+  readonly onUnreadable: (error: SessionError) => void;
 }
 
 export interface Tending {
@@ -59,6 +63,7 @@ export const emptyReport = (): FileStoreReport => ({
   sessions: 0,
   expired: 0,
   broken: 0,
+  unreadable: 0,
   litter: 0,
   strayOwners: 0,
   foreign: 0,
@@ -81,9 +86,11 @@ export class Caretaker {
 
   /** Every folder, thoroughly. */
   *verify(report: FileStoreReport): Steps<void> {
-    for (const shard of yield* this.#options.listing.shards())
-      yield* this.tend(shard, report, { thorough: true });
+    const { check, listing } = this.#options;
+    yield* check();
+    for (const shard of yield* listing.shards()) yield* this.tend(shard, report, { thorough: true });
     yield* this.tendOwners(report);
+    yield* check();
   }
 
   /** One folder. */
@@ -92,14 +99,22 @@ export class Caretaker {
     report: FileStoreReport,
     { limit = Infinity, thorough = false }: Tending = {},
   ): Steps<void> {
-    const { layout, check } = this.#options;
+    const { layout, check, onUnreadable } = this.#options;
     yield* check();
     const enough = report.expired + limit;
     let looks = 0;
     for (const [name, files] of grouped(yield* readdir(layout.root + sep + shard), report)) {
       if (report.expired >= enough) return;
       if (++looks % SLICE === 0) yield* turn();
-      if (thorough || !(yield* this.#isFine(name, files))) yield* this.#inspect(name, files, report);
+      if (!thorough && (yield* this.#isFine(name, files))) continue;
+      try {
+        yield* this.#inspect(name, files, report);
+      } catch (error) {
+        // This one cannot be read, by us: of a later format, say. The others can.
+        if (!(error instanceof SessionError)) throw error;
+        report.unreadable++;
+        onUnreadable(error);
+      }
     }
   }
 
@@ -143,6 +158,7 @@ export class Caretaker {
       if (!(yield* sessions.removeSeen(name, seen))) return;
       report.expired++;
       if (seen.record.closed === undefined) onExpired(seen.record.key);
+      yield* this.#clearGone(name, files, report);
     } else {
       if (seen.record.closed === undefined) report.sessions++;
       if (seen.record.owner !== undefined) yield* owners.add(seen.record.owner, name);

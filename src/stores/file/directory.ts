@@ -5,13 +5,12 @@ import { dirname } from 'node:path';
 
 import { SessionError } from '../../core/errors.js';
 import {
-  CREATE,
   READ,
   access,
   attempt,
-  chmod,
   close,
   codeOf,
+  create,
   flush,
   fstat,
   fsync,
@@ -58,8 +57,10 @@ export class Directory {
   *ensure(): Steps<void> {
     const { root, marker } = this.#layout;
     try {
-      const first = yield* mkdirs(root);
-      if (first !== undefined) yield* this.#keepNew(first);
+      if (!(yield* this.isThere())) {
+        const made = yield* mkdirs(root);
+        if (this.#durable) for (const path of made) yield* flush(dirname(path));
+      }
       const found = yield* this.#examine();
       yield* access(root, constants.R_OK | constants.W_OK | constants.X_OK);
       if ((yield* stat(marker)) === undefined) yield* this.#mark();
@@ -68,6 +69,11 @@ export class Directory {
     } catch (error) {
       throw this.#wrong(error);
     }
+  }
+
+  /** Whether anything is at the path. */
+  *isThere(): Steps<boolean> {
+    return (yield* stat(this.#layout.root)) !== undefined;
   }
 
   /**
@@ -91,26 +97,18 @@ export class Directory {
     this.#known = found;
   }
 
-  /** @param first The topmost of the directories that were created: theirs are the names to flush. */
-  *#keepNew(first: string): Steps<void> {
-    yield* chmod(this.#layout.root, 0o700);
-    if (!this.#durable) return;
-    for (let path = this.#layout.root; path !== dirname(first); path = dirname(path))
-      yield* flush(dirname(path));
-  }
-
   /** Whole from its first moment: another process may read it at any time. */
   *#mark(): Steps<void> {
     const { root, marker } = this.#layout;
     const temporary = `${marker}.${randomBytes(8).toString('hex')}`;
-    const fd = yield* open(temporary, CREATE);
     try {
-      yield* writeAll(fd, MARKER);
-      if (this.#durable) yield* fsync(fd);
-    } finally {
-      yield* attempt(close(fd));
-    }
-    try {
+      const fd = yield* create(temporary);
+      try {
+        yield* writeAll(fd, MARKER);
+        if (this.#durable) yield* fsync(fd);
+      } finally {
+        yield* attempt(close(fd));
+      }
       yield* unless('EEXIST', link(temporary, marker));
     } finally {
       yield* attempt(unlink(temporary));
@@ -146,6 +144,8 @@ export class Directory {
 
   #wrong(error: unknown): SessionError {
     if (error instanceof SessionError) return error;
+    if ((error as NodeJS.ErrnoException).syscall === 'link')
+      return this.#fault('is on a file system without hard links', 'Give a path on another one', error);
     switch (codeOf(error)) {
       case 'ENOENT':
         return this.#fault('is gone, or has no file .session-store-js', MISSING, error);

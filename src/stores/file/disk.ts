@@ -67,19 +67,20 @@ export class Disk {
 
   async #do<T>(steps: Steps<T>, options: CallOptions): Promise<T> {
     let step = steps.next();
-    let failures = 0;
+    // For the whole job: a list of many does not wait for each of them.
+    let waitedMs = 0;
     while (step.done !== true) {
       let result: unknown;
       try {
         result = this.#perform(step.value);
         if (result instanceof Promise) result = await result;
       } catch (error) {
-        if (++failures * PAUSE_MS <= patience(step.value, error) && options.signal?.aborted !== true)
+        if (waitedMs < patience(step.value, error) && options.signal?.aborted !== true) {
+          waitedMs += PAUSE_MS;
           await this.#pause();
-        else step = steps.throw(error);
+        } else step = steps.throw(error);
         continue;
       }
-      failures = 0;
       step = steps.next(result);
     }
     return step.value;
@@ -104,6 +105,8 @@ export class Disk {
   }
 
   #pause(): Promise<void> {
+    // The clock's timers do not keep the process alive; a write that waits must, or it is dropped without a word.
+    setTimeout(() => undefined, 2 * PAUSE_MS);
     return new Promise((resolve) => {
       this.#clock.after(PAUSE_MS, resolve);
     });

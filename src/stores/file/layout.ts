@@ -24,6 +24,7 @@ const SHARD = /^[0-9a-f]{3}$/;
 const ENTRY = /^([0-9a-f]{64})(?:(@|\.s-)([1-9]\d{0,14})-([0-9a-z]{17,32}(?:-closed)?))?$/;
 /** Of the random part of a nonce: 64 bits. */
 const RANDOM_LENGTH = 16;
+const ASIDE = /^\d{4}-\d\d-\d\dT[\d.-]+Z-[0-9a-f]{64}-[0-9a-f]{8}$/;
 const CLOSED = '-closed';
 const HANDLE_PREFIX = 'sha256:';
 
@@ -63,6 +64,12 @@ export class Layout {
     return `${this.record(name)}.s-${seq}-${nonce}`;
   }
 
+  /** A place in the quarantine that no other file has. The names sort by time. */
+  aside(name: Name, at: number): string {
+    const time = new Date(at).toISOString().replaceAll(':', '-');
+    return `${this.quarantine}${sep}${time}-${name}-${randomBytes(4).toString('hex')}`;
+  }
+
   /** The directory of a user's sessions: an empty file for each. */
   owner(owner: string): string {
     const digest = hash('sha256', owner);
@@ -77,6 +84,7 @@ export function nameOf(key: SessionKey): Name {
 }
 
 export const isName = (text: string): boolean => NAME.test(text);
+export const isAside = (text: string): boolean => ASIDE.test(text);
 export const isShard = (text: string): boolean => SHARD.test(text);
 
 /** What a file in a shard is; null: not one of ours. */
@@ -112,7 +120,7 @@ export class Nonces {
   }
 }
 
-/** A number from 0 to 999 that goes with a nonce: it tells for which version a token's time is meant. */
+/** A number from 1 to 999 that goes with a nonce: it tells for which version a token's time is meant. Rounded times have 0. */
 export function tagOf({ nonce }: Pick<Version, 'nonce'>): number {
-  return Number.parseInt(nonce.slice(RANDOM_LENGTH), 36) % 1_000;
+  return 1 + (Number.parseInt(nonce.slice(RANDOM_LENGTH), 36) % 999);
 }

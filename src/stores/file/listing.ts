@@ -10,8 +10,9 @@ import {
   type SessionRecord,
 } from '../../core/contract.js';
 import { SessionError } from '../../core/errors.js';
-import { readdir, turn, type Steps } from './calls.js';
+import { readdir, subdirectories, turn, type Steps } from './calls.js';
 import { entryOf, isClosed, isName, isShard, type Layout, type Name } from './layout.js';
+import { asStoreError } from './faults.js';
 import type { OwnerIndex } from './owner-index.js';
 import { recordOf, type Sessions } from './sessions.js';
 
@@ -38,20 +39,25 @@ export class Listing {
 
   /** @throws {SessionError} ERR_SESSION_CURSOR */
   *page(options: PageOptions): Steps<Page> {
-    const { owner, cursor = '' } = options;
-    if (cursor !== '' && !CURSOR.test(cursor))
+    const { owner } = options;
+    const { cursor = '' } = options;
+    // As text, whatever it is: it may come from a query.
+    if (cursor !== '' && (typeof cursor !== 'string' || !CURSOR.test(cursor)))
       throw new SessionError('ERR_SESSION_CURSOR', 'The cursor is not one that a page returned.');
     yield* this.#options.check();
-    const page: Filling = { ...options, records: [], looks: 0 };
+    const page: Filling = { ...options, cursor, records: [], looks: 0 };
     if (owner !== undefined) {
-      const names = yield* this.#options.owners.namesOf(owner);
-      return { records: page.records, cursor: yield* this.#fill(page, names) };
+      const last = yield* this.#fill(page, yield* this.#options.owners.namesOf(owner));
+      yield* this.#options.check();
+      return { records: page.records, cursor: last };
     }
     const shards = (yield* this.shards()).filter((shard) => shard >= cursor.slice(0, shard.length));
     for (const shard of shards.slice(0, SHARDS_PER_PAGE)) {
       const last = yield* this.#fill(page, (yield* this.#namesIn(shard)).sort());
       if (last !== null) return { records: page.records, cursor: last };
     }
+    // Once more: what went away amid the page must not look empty.
+    yield* this.#options.check();
     return { records: page.records, cursor: shards[SHARDS_PER_PAGE] ?? null };
   }
 
@@ -66,12 +72,13 @@ export class Listing {
       }
       yield* turn();
     }
+    yield* this.#options.check();
     return count;
   }
 
   /** The folders of the directory that hold sessions, in order. */
   *shards(): Steps<string[]> {
-    return (yield* readdir(this.#options.layout.root)).filter(isShard).sort();
+    return (yield* subdirectories(this.#options.layout.root)).filter(isShard).sort();
   }
 
   *#namesIn(shard: string): Steps<Name[]> {
@@ -98,7 +105,7 @@ export class Listing {
       const found = yield* sessions.look(name);
       return found === null || sessions.isOver(found) ? null : recordOf(found);
     } catch (error) {
-      return { key: `sha256:${name}` as SessionKey, error: error as Error };
+      return { key: `sha256:${name}` as SessionKey, error: asStoreError(error) };
     }
   }
 }

@@ -8,11 +8,12 @@ import {
   mkdir,
   readdir,
   rmdir,
+  subdirectories,
   unless,
   unlink,
   type Steps,
 } from './calls.js';
-import { isName, type Layout, type Name } from './layout.js';
+import { isName, isShard, type Layout, type Name } from './layout.js';
 import { dirname, sep } from 'node:path';
 
 export class OwnerIndex {
@@ -60,8 +61,8 @@ export class OwnerIndex {
   *directories(): Steps<string[]> {
     const { owners } = this.#layout;
     const found: string[] = [];
-    for (const shard of yield* readdir(owners))
-      for (const directory of yield* readdir(owners + sep + shard))
+    for (const shard of (yield* subdirectories(owners)).filter(isShard))
+      for (const directory of (yield* subdirectories(owners + sep + shard)).filter(isName))
         found.push(owners + sep + shard + sep + directory);
     return found;
   }

@@ -45,12 +45,10 @@ import type { Stats } from 'node:fs';
 
 import { SessionError } from '../../core/errors.js';
 import {
-  CREATE,
   READ,
   attempt,
   close,
-  createEmpty,
-  fchmod,
+  create,
   flush,
   fstat,
   fsync,
@@ -148,7 +146,7 @@ export class Protocol {
       const [staged, token] = [this.#layout.staged(name, version), this.#layout.token(name, version)];
       let isInserted = false;
       try {
-        yield* createEmpty(token);
+        yield* this.#createToken(token, dueAt);
         isInserted = yield* unless(['ENOENT', 'EEXIST'], link(staged, this.#layout.record(name)));
       } finally {
         // In this order: without the staged file nobody can insert this version, and then its token means nothing.
@@ -251,16 +249,15 @@ export class Protocol {
     const path = this.#layout.staged(name, stored);
     let fd: number;
     try {
-      fd = yield* open(path, CREATE);
+      fd = yield* create(path);
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw error;
       const isNew = yield* mkdir(this.#layout.shard(name));
       if (isNew && this.#durable) yield* flush(this.#layout.root);
-      fd = yield* open(path, CREATE);
+      fd = yield* create(path);
     }
     let isWritten = false;
     try {
-      yield* fchmod(fd, 0o600);
       yield* writeAll(fd, bytes);
       // For the sweep, which need not read what does not end yet, and for whoever lists the directory.
       yield* futimes(fd, secondsOf(stored.dueAt, 0));
@@ -269,6 +266,16 @@ export class Protocol {
     } finally {
       yield* attempt(close(fd));
       if (!isWritten) yield* attempt(unlink(path));
+    }
+  }
+
+  *#createToken(path: string, dueAt: number): Steps<void> {
+    const fd = yield* create(path);
+    try {
+      // With the tag of no version: the time of its creation might pass for a touch.
+      yield* futimes(fd, secondsOf(dueAt, 0));
+    } finally {
+      yield* close(fd);
     }
   }
 

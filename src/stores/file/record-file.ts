@@ -71,12 +71,7 @@ export function decode(bytes: Buffer): Stored {
 }
 
 function recordOf(factsText: string, data: string): SessionRecord {
-  let facts: unknown;
-  try {
-    facts = JSON.parse(factsText);
-  } catch {
-    throw new CorruptFile('its second line is not JSON');
-  }
+  const facts = parsed(factsText);
   const { key, version, createdAt, deadlineAt, idleMs, expiresAt, owner, meta, closed } = (facts ??
     {}) as Partial<SessionRecord>;
   const sound =
@@ -87,10 +82,9 @@ function recordOf(factsText: string, data: string): SessionRecord {
     isNumberOrNull(idleMs) &&
     isNumberOrNull(expiresAt) &&
     (owner === undefined || typeof owner === 'string') &&
-    (meta === undefined || (typeof meta === 'object' && (meta as object | null) !== null)) &&
+    (meta === undefined || isObject(meta)) &&
     (closed === undefined || typeof (closed as Partial<typeof closed> | null)?.at === 'number') &&
-    data.startsWith('{') &&
-    data.endsWith('}');
+    isObject(parsed(data));
   if (!sound) throw new CorruptFile('it does not hold the fields of a session');
   return {
     v: 1,
@@ -109,3 +103,14 @@ function recordOf(factsText: string, data: string): SessionRecord {
 
 const isNumberOrNull = (value: unknown): value is number | null =>
   value === null || typeof value === 'number';
+
+const isObject = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new CorruptFile('it does not hold JSON');
+  }
+}

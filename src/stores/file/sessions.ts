@@ -3,7 +3,7 @@ import type { Clock } from '../../core/clock.js';
 import type { SessionKey, SessionRecord } from '../../core/contract.js';
 import { SessionError } from '../../core/errors.js';
 import { attempt, mkdir, readdir, rename, rmdir, unless, unlink, type Steps } from './calls.js';
-import { entryOf, nameOf, type Layout, type Name } from './layout.js';
+import { entryOf, isAside, nameOf, type Layout, type Name } from './layout.js';
 import type { OwnerIndex } from './owner-index.js';
 import type { Current, Look, Protocol } from './protocol.js';
 import { CorruptFile } from './record-file.js';
@@ -104,7 +104,10 @@ export class Sessions {
     const name = nameOf(key);
     for (let tries = 0; tries < TRIES; tries++) {
       const seen = yield* this.look(name);
-      if (seen?.record.key !== key) return false;
+      if (seen?.record.key !== key) {
+        yield* this.#options.check();
+        return false;
+      }
       if (yield* this.removeSeen(name, seen)) return !this.isOver(seen);
     }
     throw this.#restless();
@@ -139,7 +142,10 @@ export class Sessions {
     yield* this.#options.check();
     const seen = yield* this.look(nameOf(key));
     // A name is made of a key in one way, but a handle and the id that it is of give the same one.
-    return seen?.record.key !== key || this.isOver(seen) ? null : seen;
+    if (seen?.record.key === key && !this.isOver(seen)) return seen;
+    // Once more: a directory that has gone since must not look like a session that is not there.
+    yield* this.#options.check();
+    return null;
   }
 
   #dueAt(expiresAt: number | null, deadlineAt: number | null): number {
@@ -150,10 +156,11 @@ export class Sessions {
   /** Moves what is not a session out of the way, and reports it. Its tokens go, which ends the writes under way. */
   *#putAside(name: Name, error: unknown): Steps<void> {
     if (!(error instanceof CorruptFile)) throw error;
-    const { layout, onCorrupt } = this.#options;
+    const { layout, clock, onCorrupt } = this.#options;
     const shard = layout.shard(name);
     yield* mkdir(layout.quarantine);
-    const aside = yield* this.#placeAside(name);
+    yield* this.#makeRoomAside();
+    const aside = layout.aside(name, clock.now());
     if (!(yield* unless('ENOENT', rename(layout.record(name), aside)))) return;
     for (const file of yield* readdir(shard)) {
       const entry = entryOf(file);
@@ -168,18 +175,16 @@ export class Sessions {
     );
   }
 
-  /** A free place in the quarantine, which holds a bounded number: the oldest makes room. */
-  *#placeAside(name: Name): Steps<string> {
+  /** The quarantine holds a bounded number: the oldest make room. */
+  *#makeRoomAside(): Steps<void> {
     const { quarantine } = this.#options.layout;
-    const files = (yield* readdir(quarantine)).sort();
+    const files = (yield* readdir(quarantine)).filter(isAside).sort();
     for (const file of files.slice(0, Math.max(files.length + 1 - MAX_QUARANTINED, 0))) {
       const path = quarantine + sep + file;
       // Of directories only those that are empty: what is in the others is not ours.
       yield* attempt(unlink(path));
       yield* attempt(rmdir(path));
     }
-    const now = new Date(this.#options.clock.now()).toISOString().replaceAll(':', '-');
-    return `${quarantine}${sep}${now}-${name}`;
   }
 
   #restless(): SessionError {

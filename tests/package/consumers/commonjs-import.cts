@@ -1,11 +1,14 @@
 // A CommonJS consumer with `import`, as esModuleInterop compiles it.
 import express from 'express';
 import SessionManager, {
+  FileStore,
   MemoryStore,
   RecordStore,
   SessionError,
   SessionManager as Named,
   hasCode,
+  type FileStoreOptions,
+  type FileStoreReport,
   type SessionKey,
   type SessionRecord,
 } from 'session-store-js';
@@ -87,3 +90,14 @@ sessions.on('created', ({ handle }) => handle.toUpperCase());
 const store: MemoryStore = new MemoryStore({ maxAge: 1000, clock: createFakeClock() });
 const error: SessionError = new SessionError('ERR_SESSION_ENDED', 'Over.');
 if (hasCode(error, 'ERR_SESSION_ENDED')) void store.close();
+
+const options: FileStoreOptions = { path: './sessions', ttl: 60, durability: 'power', io: 'async' };
+const files: FileStore = new FileStore(options);
+const inFiles = new SessionManager({ secret, storeType: 'file', storeOptions: options });
+// @ts-expect-error -- a store of any kind, to the compiler
+void inFiles.store.ensureDirectory();
+if (inFiles.store instanceof FileStore) void inFiles.store.ensureDirectory();
+// @ts-expect-error -- one of the two
+new FileStore({ durability: 'always' });
+const where: string = files._getFilePath('an id');
+void files.verify().then(({ broken }: FileStoreReport): number => broken + where.length);

@@ -80,3 +80,19 @@ const store: SessionManager.MemoryStore = new SessionManager.MemoryStore({
 });
 const error: SessionManager.SessionError = new SessionManager.SessionError('ERR_SESSION_ENDED', 'Over.');
 if (SessionManager.hasCode(error, 'ERR_SESSION_ENDED')) void store.close();
+
+const options: SessionManager.FileStoreOptions = {
+  path: './sessions',
+  ttl: 60,
+  durability: 'power',
+  io: 'async',
+};
+const files: SessionManager.FileStore = new SessionManager.FileStore(options);
+const inFiles = new SessionManager({ secret, storeType: 'file', storeOptions: options });
+// @ts-expect-error -- a store of any kind, to the compiler
+void inFiles.store.ensureDirectory();
+if (inFiles.store instanceof SessionManager.FileStore) void inFiles.store.ensureDirectory();
+// @ts-expect-error -- one of the two
+new SessionManager.FileStore({ durability: 'always' });
+const where: string = files._getFilePath('an id');
+void files.verify().then(({ broken }: SessionManager.FileStoreReport): number => broken + where.length);
