@@ -6,7 +6,7 @@ import type { Clock } from '../../core/clock.js';
 import type { SessionKey } from '../../core/contract.js';
 import { SessionError } from '../../core/errors.js';
 import { readdir, stat, turn, unless, unlink, type Steps } from './calls.js';
-import { entryOf, isName, type Entry, type Layout, type Name } from './layout.js';
+import { entryOf, isDraft, isName, type Entry, type Layout, type Name } from './layout.js';
 import type { Listing } from './listing.js';
 import type { OwnerIndex } from './owner-index.js';
 import type { Current, Protocol } from './protocol.js';
@@ -86,8 +86,10 @@ export class Caretaker {
 
   /** Every folder, thoroughly. */
   *verify(report: FileStoreReport): Steps<void> {
-    const { check, listing } = this.#options;
+    const { check, listing, layout } = this.#options;
     yield* check();
+    for (const file of (yield* readdir(layout.root)).filter(isDraft))
+      yield* this.#clear(layout.root + sep + file, report);
     for (const shard of yield* listing.shards()) yield* this.tend(shard, report, { thorough: true });
     yield* this.tendOwners(report);
     yield* check();

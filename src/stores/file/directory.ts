@@ -1,5 +1,4 @@
 // The store's directory: created, checked, and known again at each use. Knows no sessions.
-import { randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { dirname } from 'node:path';
 
@@ -100,7 +99,7 @@ export class Directory {
   /** Whole from its first moment: another process may read it at any time. */
   *#mark(): Steps<void> {
     const { root, marker } = this.#layout;
-    const temporary = `${marker}.${randomBytes(8).toString('hex')}`;
+    const temporary = this.#layout.draft();
     try {
       const fd = yield* create(temporary);
       try {

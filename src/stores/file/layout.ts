@@ -25,6 +25,7 @@ const ENTRY = /^([0-9a-f]{64})(?:(@|\.s-)([1-9]\d{0,14})-([0-9a-z]{17,32}(?:-clo
 /** Of the random part of a nonce: 64 bits. */
 const RANDOM_LENGTH = 16;
 const ASIDE = /^\d{4}-\d\d-\d\dT[\d.-]+Z-[0-9a-f]{64}-[0-9a-f]{8}$/;
+const DRAFT = /^\.session-store-js\.[0-9a-f]{16}$/;
 const CLOSED = '-closed';
 const HANDLE_PREFIX = 'sha256:';
 
@@ -35,6 +36,11 @@ export class Layout {
   /** Says what the directory is, and which format it has. */
   get marker(): string {
     return this.root + sep + '.session-store-js';
+  }
+
+  /** Where the marker is written before it has its name. */
+  draft(): string {
+    return `${this.marker}.${randomBytes(8).toString('hex')}`;
   }
 
   get quarantine(): string {
@@ -84,6 +90,8 @@ export function nameOf(key: SessionKey): Name {
 }
 
 export const isName = (text: string): boolean => NAME.test(text);
+/** A marker that was not finished. */
+export const isDraft = (text: string): boolean => DRAFT.test(text);
 export const isAside = (text: string): boolean => ASIDE.test(text);
 export const isShard = (text: string): boolean => SHARD.test(text);
 
