@@ -137,7 +137,7 @@ export class FileStore extends RecordStore {
       check,
       onCorrupt: (error) => this.report(error),
     });
-    const listing = new Listing({ layout, sessions, owners, check });
+    const listing = new Listing({ clock, layout, sessions, owners, check });
     this.#caretaker = new Caretaker({
       layout,
       protocol,

@@ -60,7 +60,7 @@ function worldOf(process: string): World {
     throw error;
   };
   const sessions = new Sessions({ layout, protocol, owners, clock, ttlMs: HOUR, check, onCorrupt });
-  const listing = new Listing({ layout, sessions, owners, check });
+  const listing = new Listing({ clock, layout, sessions, owners, check });
   const [onExpired, onUnreadable] = [(): void => undefined, onCorrupt];
   const caretaker = new Caretaker({
     layout,

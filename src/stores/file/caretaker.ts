@@ -122,17 +122,26 @@ export class Caretaker {
 
   /** The owner index: what it names and is not there. `tend` adds what it does not name. */
   *tendOwners(report: FileStoreReport): Steps<void> {
-    const { sessions, owners, layout } = this.#options;
-    for (const directory of yield* owners.directories()) {
-      yield* turn();
-      for (const name of (yield* readdir(directory)).filter(isName)) {
-        const { owner } = (yield* sessions.look(name))?.record ?? {};
-        if (owner !== undefined && layout.owner(owner) === directory) continue;
-        // A new session is named here before it is there.
-        if (!(yield* this.#isOld(directory + sep + name))) continue;
-        yield* owners.drop(directory, name);
-        report.strayOwners++;
+    const { owners } = this.#options;
+    for (const shard of yield* owners.shards())
+      for (const directory of yield* owners.directoriesIn(shard)) {
+        yield* turn();
+        yield* this.#tendOwner(directory, report);
       }
+  }
+
+  *#tendOwner(directory: string, report: FileStoreReport): Steps<void> {
+    const { sessions, owners, layout } = this.#options;
+    for (const name of (yield* readdir(directory)).filter(isName)) {
+      const { owner } = (yield* sessions.look(name))?.record ?? {};
+      if (owner !== undefined && layout.owner(owner) === directory) continue;
+      // A new session is named here before it is there.
+      if (!(yield* this.#isOld(directory + sep + name))) continue;
+      yield* owners.drop(directory, name);
+      report.strayOwners++;
+      // Inserted just now: its insert made sure of the entry before it was dropped.
+      const { owner: late } = (yield* sessions.look(name))?.record ?? {};
+      if (late !== undefined) yield* owners.ensure(late, name);
     }
   }
 
@@ -163,7 +172,7 @@ export class Caretaker {
       yield* this.#clearGone(name, files, report);
     } else {
       if (seen.record.closed === undefined) report.sessions++;
-      if (seen.record.owner !== undefined) yield* owners.add(seen.record.owner, name);
+      if (seen.record.owner !== undefined) yield* owners.ensure(seen.record.owner, name);
       yield* this.#clearAround(name, seen, files, report);
     }
   }

@@ -1,6 +1,7 @@
 // Lists and counts the sessions of the directory, a bounded piece at a time, in the order of their names.
 import { sep } from 'node:path';
 
+import type { Clock } from '../../core/clock.js';
 import {
   isBroken,
   type BrokenRecord,
@@ -23,7 +24,11 @@ const SLICE = 50;
 /** Shards that one page lists at most: most may be empty after a mass expiry. */
 const SHARDS_PER_PAGE = 256;
 
+/** For so long pages go by one list of the folders. */
+const LIST_AGE_MS = 1_000;
+
 export interface ListingOptions {
+  readonly clock: Clock;
   readonly layout: Layout;
   readonly sessions: Sessions;
   readonly owners: OwnerIndex;
@@ -32,6 +37,7 @@ export interface ListingOptions {
 
 export class Listing {
   readonly #options: ListingOptions;
+  #listed: { readonly shards: readonly string[]; readonly at: number } = { shards: [], at: -Infinity };
 
   constructor(options: ListingOptions) {
     this.#options = options;
@@ -51,7 +57,9 @@ export class Listing {
       yield* this.#options.check();
       return { records: page.records, cursor: last };
     }
-    const shards = (yield* this.shards()).filter((shard) => shard >= cursor.slice(0, shard.length));
+    const shards = (yield* this.#shardsFrom(cursor)).filter(
+      (shard) => shard >= cursor.slice(0, shard.length),
+    );
     for (const shard of shards.slice(0, SHARDS_PER_PAGE)) {
       const last = yield* this.#fill(page, (yield* this.#namesIn(shard)).sort());
       if (last !== null) return { records: page.records, cursor: last };
@@ -79,6 +87,14 @@ export class Listing {
   /** The folders of the directory that hold sessions, in order. */
   *shards(): Steps<string[]> {
     return (yield* subdirectories(this.#options.layout.root)).filter(isShard).sort();
+  }
+
+  /** For the pages after the first: a list of thousands takes longer than the page. It is not older than the first page. */
+  *#shardsFrom(cursor: string): Steps<readonly string[]> {
+    const now = this.#options.clock.now();
+    if (cursor === '' || Math.abs(now - this.#listed.at) > LIST_AGE_MS)
+      this.#listed = { shards: yield* this.shards(), at: now };
+    return this.#listed.shards;
   }
 
   *#namesIn(shard: string): Steps<Name[]> {

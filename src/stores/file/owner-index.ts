@@ -2,12 +2,12 @@
 // after it, so that a session is never missing from it; what it names besides is looked up and left out.
 import {
   attempt,
-  codeOf,
   createEmpty,
   flush,
   mkdir,
   readdir,
   rmdir,
+  stat,
   subdirectories,
   unless,
   unlink,
@@ -27,19 +27,14 @@ export class OwnerIndex {
 
   *add(owner: string, name: Name): Steps<void> {
     const directory = this.#layout.owner(owner);
-    const file = directory + sep + name;
-    const created = (): Steps<boolean> => unless('EEXIST', createEmpty(file));
-    for (;;) {
-      try {
-        yield* created();
-        break;
-      } catch (error) {
-        if (codeOf(error) !== 'ENOENT') throw error;
-        // Once more if somebody takes the directory away again because it is empty.
-        yield* this.#make(directory);
-      }
-    }
+    // Again if somebody takes the directory away meanwhile because it is empty.
+    while (!(yield* this.#name(directory + sep + name))) yield* this.#make(directory);
     if (this.#durable) yield* flush(directory);
+  }
+
+  /** Adds a session unless it is named already. */
+  *ensure(owner: string, name: Name): Steps<void> {
+    if ((yield* stat(this.#layout.owner(owner) + sep + name)) === undefined) yield* this.add(owner, name);
   }
 
   *remove(owner: string, name: Name): Steps<void> {
@@ -57,14 +52,20 @@ export class OwnerIndex {
     return (yield* readdir(this.#layout.owner(owner))).filter(isName).sort();
   }
 
-  /** Every user's directory. */
-  *directories(): Steps<string[]> {
+  /** The folders that hold the users' directories. */
+  *shards(): Steps<string[]> {
     const { owners } = this.#layout;
-    const found: string[] = [];
-    for (const shard of (yield* subdirectories(owners)).filter(isShard))
-      for (const directory of (yield* subdirectories(owners + sep + shard)).filter(isName))
-        found.push(owners + sep + shard + sep + directory);
-    return found;
+    return (yield* subdirectories(owners)).filter(isShard).map((shard) => owners + sep + shard);
+  }
+
+  /** The users' directories in a folder. */
+  *directoriesIn(shard: string): Steps<string[]> {
+    return (yield* subdirectories(shard)).filter(isName).map((directory) => shard + sep + directory);
+  }
+
+  /** False if the directory is not there. */
+  *#name(path: string): Steps<boolean> {
+    return yield* unless('ENOENT', unless('EEXIST', createEmpty(path)));
   }
 
   *#make(directory: string): Steps<void> {

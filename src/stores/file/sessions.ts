@@ -52,7 +52,11 @@ export class Sessions {
         yield* this.#putAside(name, error);
         continue;
       }
-      if (there === null) return true;
+      if (there === null) {
+        // A rebuild may have taken the entry for a stray one, if this process was stopped for long.
+        if (record.owner !== undefined) yield* owners.ensure(record.owner, name);
+        return true;
+      }
       if (there === 'dead' || !this.isOver(there)) return false;
       yield* this.removeSeen(name, there);
     }
