@@ -1,4 +1,5 @@
-// The packages that are compared, each on its memory store and behind the same face, so that a scenario is written once.
+// The packages that are compared, on their memory stores or on files, behind the same face, so that a scenario is
+// written once.
 //
 //   middleware              for app.use()
 //   read(req, key), all(req)
@@ -10,15 +11,31 @@
 //   stored(id)              the data that the store holds under an id, or null; living() how many sessions it holds
 //   late                    writes of a session that reached the store after its end: `tried`, and `landed` ones
 //   interrupted()           how many plain changes were dropped because the session had ended
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
+
+import { temporaryDirectory } from './temporary-directory.mjs';
 
 const require = createRequire(import.meta.url);
+const SessionManager = require('../../dist/cjs/index.cjs');
+const session = require('express-session');
 const SECRET = 'races on the loopback interface, longer than 32 bytes';
 
-export function ours() {
-  const SessionManager = require('../../dist/cjs/index.cjs');
-  const store = new SessionManager.MemoryStore();
-  const sessions = new SessionManager({ secret: SECRET, store });
+export const ours = () => ourManager({ name: 'session-store-js', store: new SessionManager.MemoryStore() });
+
+/** @param io `'sync'` or `'async'` */
+export function oursOnFiles(io) {
+  const directory = temporaryDirectory('races-ours');
+  const store = new SessionManager.FileStore({ path: directory.path, io });
+  const name = io === 'sync' ? 'session-store-js' : `session-store-js, ${io}`;
+  // The scenarios use req.session without a word before: for a store that needs a promise that is `eager`.
+  const load = io === 'sync' ? 'lazy' : 'eager';
+  return ourManager({ name, store, load, tidy: directory.remove });
+}
+
+function ourManager({ name, store, load = 'lazy', tidy = () => undefined }) {
+  const sessions = new SessionManager({ secret: SECRET, store, load });
   let interrupted = 0;
   sessions.on('interrupted', () => interrupted++);
 
@@ -35,7 +52,8 @@ export function ours() {
   };
 
   return {
-    name: 'session-store-js',
+    name,
+    isOurs: true,
     middleware: sessions.middleware(),
     read: (req, key) => sessions.get(req, key),
     all: (req) => sessions.all(req),
@@ -56,12 +74,12 @@ export function ours() {
     async close() {
       await sessions.close();
       await store.close();
+      tidy();
     },
   };
 }
 
 export function expressSession() {
-  const session = require('express-session');
   const store = new session.MemoryStore();
 
   const late = { tried: 0, landed: 0 };
@@ -77,12 +95,59 @@ export function expressSession() {
     destroy.call(store, id, ...rest);
   };
 
+  return onExpressSession('express-session', store, late, {
+    stored: (id) => (id in store.sessions ? store.sessions[id] : null),
+    living: () => Object.keys(store.sessions).length,
+  });
+}
+
+/** With the options it has by itself, but for its log: it would write a line for each miss. */
+export function sessionFileStore() {
+  const directory = temporaryDirectory('races-peer');
+  const FileStore = require('session-file-store')(session);
+  const store = new FileStore({ path: directory.path, logFn: () => undefined });
+  const fileOf = (id) => join(directory.path, `${id}.json`);
+
+  const late = { tried: 0, landed: 0 };
+  const ended = new Set();
+  const { set, destroy } = store;
+  store.set = (id, data, done) => {
+    const isLate = ended.has(id);
+    if (isLate) late.tried++;
+    set.call(store, id, data, (error) => {
+      if (isLate && existsSync(fileOf(id))) late.landed++;
+      done?.(error);
+    });
+  };
+  store.destroy = (id, done) => {
+    destroy.call(store, id, (error) => {
+      ended.add(id);
+      done?.(error);
+    });
+  };
+
+  return onExpressSession('session-file-store', store, late, {
+    stored: (id) => (existsSync(fileOf(id)) ? readFileSync(fileOf(id), 'utf8') : null),
+    living: () => readdirSync(directory.path).filter((file) => file.endsWith('.json')).length,
+    async close() {
+      clearInterval(store.options.reapIntervalObject);
+      directory.remove();
+    },
+  });
+}
+
+/**
+ * What the packages add to the data, `cookie` and `__lastAccess`, is left out.
+ * @param look `stored(id)`: the JSON that the store has, or null; `living()`; `close()`, if there is something to close
+ */
+function onExpressSession(name, store, late, { stored, living, close = async () => undefined }) {
   return {
-    name: 'express-session',
+    name,
+    isOurs: false,
     middleware: session({ secret: SECRET, store, resave: false, saveUninitialized: false }),
     read: async (req, key) => req.session[key],
     async all(req) {
-      const { cookie, ...data } = req.session;
+      const { cookie, __lastAccess, ...data } = req.session;
       return data;
     },
     async set(req, values) {
@@ -97,14 +162,15 @@ export function expressSession() {
     },
     logout: (req) => called((done) => req.session.destroy(done)),
     async stored(id) {
-      if (!(id in store.sessions)) return null;
-      const { cookie, ...data } = JSON.parse(store.sessions[id]);
+      const json = stored(id);
+      if (json === null) return null;
+      const { cookie, __lastAccess, ...data } = JSON.parse(json);
       return data;
     },
-    living: async () => Object.keys(store.sessions).length,
+    living: async () => living(),
     late,
     interrupted: () => 0,
-    async close() {},
+    close,
   };
 }
 

@@ -235,12 +235,12 @@ export class FileStore extends RecordStore {
     const report = emptyReport();
     await this.#run(this.#directory.check(), options);
     const shards = await this.#run(this.#listing.shards(), options);
-    const start = shards.findIndex((shard) => shard >= this.#sweptUpTo);
-    for (const shard of start < 1 ? shards : [...shards.slice(start), ...shards.slice(0, start)]) {
-      if (report.expired >= limit || options?.signal?.aborted === true) break;
-      await this.#run(this.#caretaker.tend(shard, report, { limit: limit - report.expired }), options);
-      this.#sweptUpTo = shard;
-    }
+    const start = Math.max(
+      shards.findIndex((shard) => shard >= this.#sweptUpTo),
+      0,
+    );
+    const round = [...shards.slice(start), ...shards.slice(0, start)];
+    this.#sweptUpTo = await this.#run(this.#caretaker.sweep(round, report, limit), options);
     await this.#run(this.#directory.check(), options);
     return report.expired;
   }

@@ -133,7 +133,7 @@ const JOBS: Readonly<Record<Kind, MakeJob>> = {
 
 /** Writes a whole record beside the session's and says which version it would be. */
 function* staged({ nonces }: World, seen: Version, record: SessionRecord): Steps<Version> {
-  const version = { seq: seen.seq + 1, nonce: nonces.next(false) };
+  const version = { seq: seen.seq + 1, nonce: nonces.next(NOW + HOUR, false) };
   const fd = yield* open(layout.staged(NAME, version), CREATE);
   yield* writeAll(fd, encode({ ...version, record, dueAt: NOW + HOUR }));
   yield* close(fd);
@@ -167,7 +167,7 @@ const WRONG: Readonly<Record<string, (process: string, world: World) => Steps<un
   *'a writer that commits before its record is complete'(process, world) {
     const found = yield* world.protocol.look(NAME);
     if (found === null || found === 'dead') return null;
-    const version = { seq: found.seq + 1, nonce: world.nonces.next(false) };
+    const version = { seq: found.seq + 1, nonce: world.nonces.next(NOW + HOUR, false) };
     if (!(yield* unless('ENOENT', rename(layout.token(NAME, found), layout.token(NAME, version)))))
       return false;
     const fd = yield* open(layout.staged(NAME, version), CREATE);

@@ -8,7 +8,7 @@ import { HOUR, digitsOf, parsed, put, type FileWorld } from './file-world.js';
 /** The session that it wrote. */
 export const ID = 'an-id-that-is-long-enough';
 /** Of another process: its part and a count. */
-export const NONCE = '0123456789abcdefz';
+export const NONCE = '0123456789abcdefz-0';
 
 /** What a writer that was killed leaves, and what becomes of it. `live`: the data of the session afterwards. */
 export const STAGES: Record<

@@ -6,7 +6,7 @@ import type { Clock } from '../../core/clock.js';
 import type { SessionKey } from '../../core/contract.js';
 import { SessionError } from '../../core/errors.js';
 import { readdir, stat, turn, unless, unlink, type Steps } from './calls.js';
-import { entryOf, isDraft, isName, type Entry, type Layout, type Name } from './layout.js';
+import { dueAtOf, entryOf, isDraft, isName, type Entry, type Layout, type Name } from './layout.js';
 import type { Listing } from './listing.js';
 import type { OwnerIndex } from './owner-index.js';
 import type { Current, Protocol } from './protocol.js';
@@ -90,9 +90,24 @@ export class Caretaker {
     yield* check();
     for (const file of (yield* readdir(layout.root)).filter(isDraft))
       yield* this.#clear(layout.root + sep + file, report);
-    for (const shard of yield* listing.shards()) yield* this.tend(shard, report, { thorough: true });
+    for (const shard of yield* listing.shards()) {
+      yield* this.tend(shard, report, { thorough: true });
+      yield* turn();
+    }
     yield* this.tendOwners(report);
     yield* check();
+  }
+
+  /** Folders in this order until `limit` sessions are removed; gives the last folder. */
+  *sweep(shards: readonly string[], report: FileStoreReport, limit: number): Steps<string> {
+    let last = '';
+    for (const shard of shards) {
+      if (report.expired >= limit) break;
+      yield* this.tend(shard, report, { limit: limit - report.expired });
+      yield* turn();
+      last = shard;
+    }
+    return last;
   }
 
   /** One folder. */
@@ -108,7 +123,7 @@ export class Caretaker {
     for (const [name, files] of grouped(yield* readdir(layout.root + sep + shard), report)) {
       if (report.expired >= enough) return;
       if (++looks % SLICE === 0) yield* turn();
-      if (!thorough && (yield* this.#isFine(name, files))) continue;
+      if (!thorough && this.#isFine(files)) continue;
       try {
         yield* this.#inspect(name, files, report);
       } catch (error) {
@@ -145,11 +160,11 @@ export class Caretaker {
     }
   }
 
-  /** By its names and the time of its file: what most sessions are, at the cost of one call. */
-  *#isFine(name: Name, { hasRecord, tokens, staged }: Files): Steps<boolean> {
-    if (!hasRecord || tokens.length !== 1 || staged.length > 0) return false;
-    const found = yield* stat(this.#options.layout.record(name));
-    return found?.isFile() === true && found.mtimeMs > this.#options.clock.now();
+  /** What most sessions are, by the names of their files alone. */
+  #isFine({ hasRecord, tokens, staged }: Files): boolean {
+    const [token] = tokens;
+    if (!hasRecord || token === undefined || tokens.length > 1 || staged.length > 0) return false;
+    return dueAtOf(token) > this.#options.clock.now();
   }
 
   *#inspect(name: Name, files: Files, report: FileStoreReport): Steps<void> {

@@ -21,7 +21,7 @@ export type Entry =
 
 const NAME = /^[0-9a-f]{64}$/;
 const SHARD = /^[0-9a-f]{3}$/;
-const ENTRY = /^([0-9a-f]{64})(?:(@|\.s-)([1-9]\d{0,14})-([0-9a-z]{17,32}(?:-closed)?))?$/;
+const ENTRY = /^([0-9a-f]{64})(?:(@|\.s-)([1-9]\d{0,14})-([0-9a-z]{17,32}-[0-9a-z]{1,11}(?:-closed)?))?$/;
 /** Of the random part of a nonce: 64 bits. */
 const RANDOM_LENGTH = 16;
 const ASIDE = /^\d{4}-\d\d-\d\dT[\d.-]+Z-[0-9a-f]{64}-[0-9a-f]{8}$/;
@@ -109,7 +109,11 @@ export const successorPrefix = (name: Name, { seq }: Version): string => `${name
 
 export const isClosed = ({ nonce }: Version): boolean => nonce.endsWith(CLOSED);
 
-/** Makes nonces: no two writes of any process have the same. */
+/** When a version ends unless it is touched, epoch ms: in its name, so that the sweep opens no file of the living. */
+export const dueAtOf = ({ nonce }: Version): number =>
+  Number.parseInt(nonce.slice(nonce.indexOf('-') + 1), 36);
+
+/** Makes nonces: a part that no two writes of any process have in common, when the version ends, and whether it is closed. */
 export class Nonces {
   readonly #process: string;
   #count = 0;
@@ -120,13 +124,16 @@ export class Nonces {
   }
 
   /** @param avoid Tags that the nonce must not have. */
-  next(closed: boolean, avoid: readonly number[] = []): string {
+  next(dueAt: number, isClosed: boolean, avoid: readonly number[] = []): string {
     let nonce: string;
     do nonce = this.#process + (this.#count++).toString(36);
     while (avoid.includes(tagOf({ nonce })));
-    return closed ? nonce + CLOSED : nonce;
+    return `${nonce}-${wholeMs(dueAt).toString(36)}${isClosed ? CLOSED : ''}`;
   }
 }
+
+/** A time as files hold it. */
+export const wholeMs = (ms: number): number => Math.max(Math.trunc(ms), 0);
 
 /** A number from 1 to 999 that goes with a nonce: it tells for which version a token's time is meant. Rounded times have 0. */
 export function tagOf({ nonce }: Pick<Version, 'nonce'>): number {

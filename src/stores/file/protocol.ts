@@ -141,12 +141,12 @@ export class Protocol {
   /** Creates the session. `null`: done; otherwise what stands in the way. */
   *insert(name: Name, record: SessionRecord, dueAt: number): Steps<Look> {
     for (let tries = 0; tries < TRIES; tries++) {
-      const version = { seq: 1, nonce: this.#nonces.next(record.closed !== undefined) };
+      const version = { seq: 1, nonce: this.#nonces.next(dueAt, record.closed !== undefined) };
       yield* this.#stage(name, { ...version, record, dueAt });
       const [staged, token] = [this.#layout.staged(name, version), this.#layout.token(name, version)];
       let isInserted = false;
       try {
-        yield* this.#createToken(token, dueAt);
+        yield* this.#createToken(token);
         isInserted = yield* unless(['ENOENT', 'EEXIST'], link(staged, this.#layout.record(name)));
       } finally {
         // In this order: without the staged file nobody can insert this version, and then its token means nothing.
@@ -176,7 +176,10 @@ export class Protocol {
   ): Steps<boolean> {
     // The token keeps its time, which must not be taken for a touch of this version: neither the one that was seen nor
     // one that a touch of the version before sets meanwhile.
-    const nonce = this.#nonces.next(record.closed !== undefined, [tagOf(seen), seen.touchTag ?? tagOf(seen)]);
+    const nonce = this.#nonces.next(dueAt, record.closed !== undefined, [
+      tagOf(seen),
+      seen.touchTag ?? tagOf(seen),
+    ]);
     const version = { seq: seen.seq + 1, nonce };
     yield* this.#stage(name, { ...version, record, dueAt });
     let isCommitted = false;
@@ -259,8 +262,6 @@ export class Protocol {
     let isWritten = false;
     try {
       yield* writeAll(fd, bytes);
-      // For the sweep, which need not read what does not end yet, and for whoever lists the directory.
-      yield* futimes(fd, secondsOf(stored.dueAt, 0));
       if (this.#durable) yield* fsync(fd);
       isWritten = true;
     } finally {
@@ -269,11 +270,11 @@ export class Protocol {
     }
   }
 
-  *#createToken(path: string, dueAt: number): Steps<void> {
+  *#createToken(path: string): Steps<void> {
     const fd = yield* create(path);
     try {
       // With the tag of no version: the time of its creation might pass for a touch.
-      yield* futimes(fd, secondsOf(dueAt, 0));
+      yield* futimes(fd, 0);
     } finally {
       yield* close(fd);
     }

@@ -9,7 +9,7 @@ import { crc32 } from 'node:zlib';
 
 import type { SessionRecord } from '../../core/contract.js';
 import { SessionError } from '../../core/errors.js';
-import type { Version } from './layout.js';
+import { wholeMs, type Version } from './layout.js';
 
 /** A version of a session as its file holds it. */
 export interface Stored extends Version {
@@ -41,7 +41,7 @@ export function encode({ seq, nonce, dueAt, record }: Stored): Buffer {
       'ERR_SESSION_TOO_LARGE',
       `The session would take ${body.length} bytes; the file store takes ${MAX_BYTES} at most.`,
     );
-  const header = `${MAGIC} ${FORMAT} ${seq} ${nonce} ${Math.max(Math.trunc(dueAt), 0)} ${body.length} `;
+  const header = `${MAGIC} ${FORMAT} ${seq} ${nonce} ${wholeMs(dueAt)} ${body.length} `;
   const checksum = crc32(body, crc32(header)).toString(16).padStart(8, '0');
   return Buffer.concat([Buffer.from(`${header}${checksum}\n`), body]);
 }
