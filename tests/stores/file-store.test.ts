@@ -1,7 +1,7 @@
 // The file store as its users see it: options, where a session lies and what its file says, two stores on one directory,
 // and a manager that builds one.
 import { crc32 } from 'node:zlib';
-import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 
 import type { SessionId, SessionKey } from '../../src/core/contract.js';

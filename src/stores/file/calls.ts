@@ -107,7 +107,8 @@ export function* subdirectories(path: string): Steps<string[]> {
 /** True if the directory was created now. 0700 under any umask. */
 export function* mkdir(path: string): Steps<boolean> {
   if (!(yield* unless('EEXIST', call('mkdir', path, { mode: 0o700 })))) return false;
-  yield* chmod(path, 0o700);
+  // Empty, it may be taken away again at once: whoever needs it finds that out.
+  yield* unless('ENOENT', chmod(path, 0o700));
   return true;
 }
 

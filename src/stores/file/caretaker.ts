@@ -10,7 +10,7 @@ import { dueAtOf, entryOf, isDraft, isName, type Entry, type Layout, type Name }
 import type { Listing } from './listing.js';
 import type { OwnerIndex } from './owner-index.js';
 import type { Current, Protocol } from './protocol.js';
-import { recordOf, type Sessions } from './sessions.js';
+import { GRACE_MS, recordOf, type Sessions } from './sessions.js';
 
 /** What `verify()` found and did. */
 export interface FileStoreReport {
@@ -49,11 +49,6 @@ export interface Tending {
   readonly thorough?: boolean;
 }
 
-/**
- * A session is swept so long after its end. A touch that looked at it just before may still land; it would be lost if the
- * sweep came in between.
- */
-const GRACE_MS = 2_000;
 /** What a writer made longer ago is not about to be used, so that it is worth making sure of. */
 const LITTER_AGE_MS = 60_000;
 /** Sessions that one slice of work looks at. */
@@ -199,7 +194,7 @@ export class Caretaker {
       const path = layout.staged(name, version);
       if (!(yield* this.#isOld(path))) continue;
       // Its writer may be stopped before its commit and go on later. After a version of ours it cannot commit any more.
-      if (version.seq > seen.seq && !(yield* protocol.replace(name, seen, recordOf(seen), seen.endsAt)))
+      if (version.seq > seen.seq && !(yield* protocol.renew(name, seen, recordOf(seen), seen.endsAt)))
         continue;
       if (yield* unless('ENOENT', unlink(path))) report.litter++;
     }

@@ -123,11 +123,11 @@ export class Nonces {
     this.#process = process;
   }
 
-  /** @param avoid Tags that the nonce must not have. */
-  next(dueAt: number, isClosed: boolean, avoid: readonly number[] = []): string {
+  /** @param accepts Which tags the nonce may have. */
+  next(dueAt: number, isClosed: boolean, accepts: (tag: number) => boolean = () => true): string {
     let nonce: string;
     do nonce = this.#process + (this.#count++).toString(36);
-    while (avoid.includes(tagOf({ nonce })));
+    while (!accepts(tagOf({ nonce })));
     return `${nonce}-${wholeMs(dueAt).toString(36)}${isClosed ? CLOSED : ''}`;
   }
 }

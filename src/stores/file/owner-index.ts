@@ -29,7 +29,7 @@ export class OwnerIndex {
     const directory = this.#layout.owner(owner);
     // Again if somebody takes the directory away meanwhile because it is empty.
     while (!(yield* this.#name(directory + sep + name))) yield* this.#make(directory);
-    if (this.#durable) yield* flush(directory);
+    if (this.#durable) yield* unless('ENOENT', flush(directory));
   }
 
   /** Adds a session unless it is named already. */

@@ -174,12 +174,25 @@ export class Protocol {
     record: SessionRecord,
     dueAt: number,
   ): Steps<boolean> {
-    // The token keeps its time, which must not be taken for a touch of this version: neither the one that was seen nor
-    // one that a touch of the version before sets meanwhile.
-    const nonce = this.#nonces.next(dueAt, record.closed !== undefined, [
-      tagOf(seen),
-      seen.touchTag ?? tagOf(seen),
-    ]);
+    // The token keeps its time, which must not pass for a touch of this version: neither the time that was seen nor one
+    // that a touch of the version before sets meanwhile.
+    const old = [tagOf(seen), seen.touchTag];
+    return yield* this.#succeed(name, seen, record, dueAt, (tag) => !old.includes(tag));
+  }
+
+  /** Writes the same session once more, with an end that is not nearer: touches of the version that was seen go on counting. */
+  *renew(name: Name, seen: Current, record: SessionRecord, dueAt: number): Steps<boolean> {
+    return yield* this.#succeed(name, seen, record, dueAt, (tag) => tag === tagOf(seen));
+  }
+
+  *#succeed(
+    name: Name,
+    seen: Version,
+    record: SessionRecord,
+    dueAt: number,
+    accepts: (tag: number) => boolean,
+  ): Steps<boolean> {
+    const nonce = this.#nonces.next(dueAt, record.closed !== undefined, accepts);
     const version = { seq: seen.seq + 1, nonce };
     yield* this.#stage(name, { ...version, record, dueAt });
     let isCommitted = false;

@@ -23,6 +23,8 @@ export interface SessionsOptions {
 
 /** Each try that fails means that another process succeeded meanwhile. */
 const TRIES = 1_000;
+/** A session is swept so long after its end: a touch that looked at it just before may still land. */
+export const GRACE_MS = 2_000;
 /** Files that are kept aside. */
 const MAX_QUARANTINED = 100;
 
@@ -94,11 +96,12 @@ export class Sessions {
       const isNear = endsAt - seen.dueAt <= (record.idleMs ?? this.#options.ttlMs) / 2;
       if (isNear && isOwn === (record.expiresAt !== null)) {
         const touched = yield* protocol.touch(name, seen, endsAt);
-        if (touched === 'moved') return true;
         if (touched === 'gone') continue;
+        // Stopped since it looked, past the grace of the sweep: then only a commit tells whether it is still there.
+        if (touched === 'moved' && !this.isOver(seen, GRACE_MS)) return true;
       }
       const next = { ...record, expiresAt: isOwn ? endsAt : null };
-      if (yield* protocol.replace(name, seen, next, endsAt)) return true;
+      if (yield* protocol.renew(name, seen, next, endsAt)) return true;
     }
     throw this.#restless();
   }
