@@ -56,6 +56,9 @@ const DAY_SECONDS = 86_400;
 const DEFAULT_CLEANUP_INTERVAL_MS = 300_000;
 const DEFAULT_INDEX_INTERVAL_MS = 300_000;
 
+/** What a listener throws is not the session's. */
+const afterwards = (tell: () => void): void => queueMicrotask(tell);
+
 /** For whoever hands the options on: one error then names the faults of both. */
 export const fileStoreSchema = ({ z, field }: Fields) => {
   const interval = field(
@@ -104,7 +107,7 @@ export class FileStore extends RecordStore {
   readonly #caretaker: Caretaker;
   readonly #sweep: Rounds;
   readonly #rebuild: Rounds;
-  /** Whether a job may have to wait; then those on one session go one after the other. */
+  /** Whether jobs overlap in this process; then those on one session go one after the other. */
   readonly #waits: boolean;
   readonly #queues = new Map<Name, Promise<void>>();
   /** Where `removeExpired` goes on. */
@@ -135,9 +138,9 @@ export class FileStore extends RecordStore {
       clock,
       ttlMs: ttl * 1_000,
       check,
-      onCorrupt: (error) => this.report(error),
+      onCorrupt: (error) => afterwards(() => this.report(error)),
     });
-    const listing = new Listing({ clock, layout, sessions, owners, check });
+    const listing = new Listing({ layout, sessions, owners, check });
     this.#caretaker = new Caretaker({
       layout,
       protocol,
@@ -146,9 +149,11 @@ export class FileStore extends RecordStore {
       owners,
       clock,
       check,
-      onUnreadable: (error) => this.report(error),
+      onUnreadable: (error) => afterwards(() => this.report(error)),
       onExpired: (key) => {
-        if (this.listenerCount('expired') > 0) this.emit('expired', this.handleOf(key));
+        afterwards(() => {
+          if (this.listenerCount('expired') > 0) this.emit('expired', this.handleOf(key));
+        });
       },
     });
     this.#layout = layout;
@@ -236,18 +241,21 @@ export class FileStore extends RecordStore {
     await this.#run(this.#directory.check(), options);
     const shards = await this.#run(this.#listing.shards(), options);
     const start = Math.max(
-      shards.findIndex((shard) => shard >= this.#sweptUpTo),
+      shards.findIndex((shard) => shard > this.#sweptUpTo),
       0,
     );
     const round = [...shards.slice(start), ...shards.slice(0, start)];
-    this.#sweptUpTo = await this.#run(this.#caretaker.sweep(round, report, limit), options);
+    const onVisit = (shard: string): void => {
+      this.#sweptUpTo = shard;
+    };
+    await this.#run(this.#caretaker.sweep(round, report, limit, onVisit), options);
     await this.#run(this.#directory.check(), options);
     return report.expired;
   }
 
   /** Resolves if the directory is there and can be written to. @throws {SessionError} ERR_SESSION_DIRECTORY */
   ping(): Promise<void> {
-    return this.ensureDirectory();
+    return this.#run(this.#directory.ping());
   }
 
   /**
@@ -278,11 +286,11 @@ export class FileStore extends RecordStore {
     this.#rebuild.stop();
   }
 
-  /** Stops the timers and waits for the writes under way. The files stay, and so does the store if it is used again. */
+  /** Stops the timers and waits for what is under way. The files stay, and so does the store if it is used again. */
   async close(): Promise<void> {
     this.stopCleanup();
     this.stopIndexRebuild();
-    await Promise.all(this.#queues.values());
+    await this.#disk.idle();
   }
 
   #rounds(intervalMs: number, thorough: boolean): Rounds {

@@ -36,8 +36,8 @@ function story(calls: readonly Traced[], path: string): string[] {
       .replaceAll(path, '')
       .replaceAll(OWNER, 'OWNER')
       .replaceAll(NAME, 'NAME')
-      .replace(/\.s-(\d+)-\w+/g, '.s-$1')
-      .replace(/@(\d+)-\w+/g, '@$1')
+      .replace(/\.s-(\d+)-[\w-]+/g, '.s-$1')
+      .replace(/@(\d+)-[\w-]+/g, '@$1')
       .replace(/\.session-store-js\.\w+/g, '.session-store-js.TMP');
   const told: string[] = [];
   for (const { name, text } of calls) {

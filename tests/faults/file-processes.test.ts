@@ -78,9 +78,10 @@ it('F11 every answer of 8 processes with mixed operations fits to one order of e
   // And what is there in the end is what the last of them knew.
   const store = new FileStore({ path, cleanupInterval: 0, clock: clockOf(time) });
   expect(await store.verify()).toMatchObject({ broken: 0, foreign: 0 });
-  const start = events.reduce((latest, { end }) => Math.max(latest, end), 0) + 1;
+  const now = (): number => (clockOf(time).now() - time.base) * 1e6;
   const last: Event[] = [];
   for (const key of new Set(events.map((event) => event.key).filter(Boolean))) {
+    const start = now();
     const record = await store.find(key as SessionKey);
     const seen = record && { version: record.version, to: record.expiresAt ?? 0, sound: true };
     last.push({ id: `last ${key}`, worker: 'last', op: 'find', key, start, end: start + 1, seen });

@@ -88,6 +88,10 @@ const LOCAL: ReadonlySet<string> = new Set([
   'fsync',
   'turn',
 ]);
+/** What is in the root: folders, which are there. */
+const isFolder = (path: unknown): boolean => String(path).lastIndexOf('/') <= 0;
+const isLocal = ({ name, args }: Call): boolean =>
+  LOCAL.has(name) || name === 'mkdir' || (name === 'lstat' && isFolder(args[0]));
 const O_CREAT = 0o100;
 
 class Errno extends Error {
@@ -236,7 +240,7 @@ function goOn(before: Files, process: Process, first: Result, job: () => Job): S
   let isRead = false;
   for (;;) {
     const { next, outcome, context } = replay(job, results);
-    if (next === null || !LOCAL.has(next.name)) {
+    if (next === null || !isLocal(next)) {
       const fresh = results.slice(process.results.length);
       const bytes = fresh.find((result) => result.bytes !== undefined)?.bytes;
       const history = hash('sha1', [process.history, ...fresh.map(brief)].join(' '), 'base64');
@@ -306,6 +310,8 @@ function perform(files: Map<string, File>, call: Call, half: readonly string[]):
       return {};
     case 'unlink':
       return files.delete(path) ? {} : { code: 'ENOENT' };
+    case 'mkdir':
+      return { code: 'EEXIST' };
     case 'readdir':
       return { value: [...half, ...listed(files, call, 1)].sort() };
     default:
@@ -327,6 +333,7 @@ const statOf = ({ content, mtimeMs }: File): object => ({
   ctimeMs: 0,
   size: content.length,
   isFile: () => true,
+  isSymbolicLink: () => false,
 });
 
 /** A call on the file that the process has just opened or created. */
@@ -338,7 +345,10 @@ function performLocally(
 ): Result {
   const file = files.get(path) ?? { content: '', mtimeMs: 0 };
   switch (name) {
+    case 'mkdir':
+      return { code: 'EEXIST' };
     case 'fstat':
+    case 'lstat':
       return { value: statOf(file) };
     case 'read':
       return isRead ? { value: 0 } : { value: file.content.length, bytes: file.content };

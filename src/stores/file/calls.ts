@@ -12,7 +12,7 @@ type FileCall =
 /** The functions of `node:fs` that the store uses: each that answers at once and the one with a callback. */
 export type FileSystem = Pick<typeof NodeFs, FileCall | `${FileCall}Sync`>;
 
-/** `turn`: lets the event loop turn, between slices of a long job. */
+/** `turn`: a place where a long job may let the event loop turn. */
 export interface Call {
   readonly name: FileCall | 'turn';
   readonly args: readonly unknown[];

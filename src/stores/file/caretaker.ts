@@ -51,8 +51,6 @@ export interface Tending {
 
 /** What a writer made longer ago is not about to be used, so that it is worth making sure of. */
 const LITTER_AGE_MS = 60_000;
-/** Sessions that one slice of work looks at. */
-const SLICE = 100;
 
 export const emptyReport = (): FileStoreReport => ({
   sessions: 0,
@@ -87,22 +85,23 @@ export class Caretaker {
       yield* this.#clear(layout.root + sep + file, report);
     for (const shard of yield* listing.shards()) {
       yield* this.tend(shard, report, { thorough: true });
-      yield* turn();
     }
     yield* this.tendOwners(report);
     yield* check();
   }
 
-  /** Folders in this order until `limit` sessions are removed; gives the last folder. */
-  *sweep(shards: readonly string[], report: FileStoreReport, limit: number): Steps<string> {
-    let last = '';
+  /** Folders in this order until `limit` sessions are removed. */
+  *sweep(
+    shards: readonly string[],
+    report: FileStoreReport,
+    limit: number,
+    onVisit: (shard: string) => void,
+  ): Steps<void> {
     for (const shard of shards) {
-      if (report.expired >= limit) break;
+      if (report.expired >= limit) return;
+      onVisit(shard);
       yield* this.tend(shard, report, { limit: limit - report.expired });
-      yield* turn();
-      last = shard;
     }
-    return last;
   }
 
   /** One folder. */
@@ -114,10 +113,9 @@ export class Caretaker {
     const { layout, check, onUnreadable } = this.#options;
     yield* check();
     const enough = report.expired + limit;
-    let looks = 0;
     for (const [name, files] of grouped(yield* readdir(layout.root + sep + shard), report)) {
       if (report.expired >= enough) return;
-      if (++looks % SLICE === 0) yield* turn();
+      yield* turn();
       if (!thorough && this.#isFine(files)) continue;
       try {
         yield* this.#inspect(name, files, report);
@@ -134,24 +132,29 @@ export class Caretaker {
   *tendOwners(report: FileStoreReport): Steps<void> {
     const { owners } = this.#options;
     for (const shard of yield* owners.shards())
-      for (const directory of yield* owners.directoriesIn(shard)) {
-        yield* turn();
-        yield* this.#tendOwner(directory, report);
-      }
+      for (const directory of yield* owners.directoriesIn(shard)) yield* this.#tendOwner(directory, report);
   }
 
   *#tendOwner(directory: string, report: FileStoreReport): Steps<void> {
     const { sessions, owners, layout } = this.#options;
+    yield* turn();
     for (const name of (yield* readdir(directory)).filter(isName)) {
-      const { owner } = (yield* sessions.look(name))?.record ?? {};
-      if (owner !== undefined && layout.owner(owner) === directory) continue;
-      // A new session is named here before it is there.
-      if (!(yield* this.#isOld(directory + sep + name))) continue;
-      yield* owners.drop(directory, name);
-      report.strayOwners++;
-      // Inserted just now: its insert made sure of the entry before it was dropped.
-      const { owner: late } = (yield* sessions.look(name))?.record ?? {};
-      if (late !== undefined) yield* owners.ensure(late, name);
+      yield* turn();
+      const isTheirs = function* (): Steps<boolean> {
+        const { owner } = (yield* sessions.look(name))?.record ?? {};
+        return owner !== undefined && layout.owner(owner) === directory;
+      };
+      try {
+        // A new session is named here before it is there.
+        if ((yield* isTheirs()) || !(yield* this.#isOld(directory + sep + name))) continue;
+        yield* owners.drop(directory, name);
+        report.strayOwners++;
+        // Inserted just now: its insert made sure of the entry before it was dropped.
+        if (yield* isTheirs()) yield* owners.restore(directory, name);
+      } catch (error) {
+        // One that cannot be read may well be theirs. `tend` has counted it.
+        if (!(error instanceof SessionError)) throw error;
+      }
     }
   }
 
@@ -165,11 +168,11 @@ export class Caretaker {
   *#inspect(name: Name, files: Files, report: FileStoreReport): Steps<void> {
     const { protocol, sessions, owners, onExpired } = this.#options;
     const before = report.broken;
-    const seen = yield* sessions.look(name, () => report.broken++);
+    const seen = yield* sessions.lookClosely(name, () => report.broken++);
     if (report.broken > before) return;
-    if (seen === null) {
+    if (seen === null || seen === 'dead') {
       // Gone meanwhile, or removed by somebody who did not get to the end of it.
-      if ((yield* protocol.look(name)) === 'dead') {
+      if (seen === 'dead') {
         yield* protocol.bury(name);
         report.litter++;
       }
@@ -207,10 +210,10 @@ export class Caretaker {
 
   /** What is left of a session that is not there. */
   *#clearGone(name: Name, { tokens, staged }: Files, report: FileStoreReport): Steps<void> {
-    const { layout, protocol } = this.#options;
+    const { layout, sessions } = this.#options;
     // First these: a stopped `insert` that goes on then finds nothing to link, and begins anew.
     for (const version of staged) yield* this.#clear(layout.staged(name, version), report);
-    if (tokens.length === 0 || (yield* protocol.look(name)) !== null) return;
+    if (tokens.length === 0 || (yield* sessions.lookClosely(name)) !== null) return;
     for (const version of tokens) yield* this.#clear(layout.token(name, version), report);
   }
 

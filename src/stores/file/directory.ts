@@ -32,10 +32,11 @@ const MARKER = Buffer.from(
 
 Each session is a file named after the SHA-256 of its id, in the folder of its first three digits. "name@..." says
 which version of it is the current one; without it the session counts as removed. Files end in ".s-..." while they are
-written. Reading is safe at any time. To end a session, remove its files; to end all, remove the folder's content.
+written. Reading is safe at any time. To end a session, remove its "name@..." and nothing else.
 `,
 );
 const FORMAT = /^session-store-js file store, format (\d+)\n/;
+const NO_LINKS: ReadonlySet<unknown> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 const WRITABLE_BY_OTHERS = 0o022;
 
 export class Directory {
@@ -65,6 +66,19 @@ export class Directory {
       if ((yield* stat(marker)) === undefined) yield* this.#mark();
       yield* this.#checkFormat();
       this.#known = found;
+    } catch (error) {
+      throw this.#wrong(error);
+    }
+  }
+
+  /**
+   * Whether it can serve. Creates it only if this store has never used it: what went away is not begun anew.
+   * @throws {SessionError} ERR_SESSION_DIRECTORY
+   */
+  *ping(): Steps<void> {
+    yield* this.check();
+    try {
+      yield* access(this.#layout.root, constants.R_OK | constants.W_OK | constants.X_OK);
     } catch (error) {
       throw this.#wrong(error);
     }
@@ -143,7 +157,7 @@ export class Directory {
 
   #wrong(error: unknown): SessionError {
     if (error instanceof SessionError) return error;
-    if ((error as NodeJS.ErrnoException).syscall === 'link')
+    if ((error as NodeJS.ErrnoException).syscall === 'link' && NO_LINKS.has(codeOf(error)))
       return this.#fault('is on a file system without hard links', 'Give a path on another one', error);
     switch (codeOf(error)) {
       case 'ENOENT':

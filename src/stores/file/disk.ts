@@ -14,6 +14,8 @@ export interface DiskOptions {
 
 /** Jobs at a time through the thread pool, of four threads by default: more only hold descriptors. */
 const MAX_JOBS = 32;
+/** How long a job that works at once may hold the event loop, ms. */
+const SLICE_MS = 5;
 /** Between two attempts, ms. */
 const PAUSE_MS = 10;
 /** A shortage of descriptors ends when some request ends. */
@@ -30,6 +32,8 @@ export class Disk {
   readonly #fs: Readonly<Record<string, Function>>;
   readonly #clock: Clock;
   readonly #async: boolean;
+  #running = 0;
+  readonly #idle: (() => void)[] = [];
   #jobs = 0;
   readonly #waiting: (() => void)[] = [];
 
@@ -57,23 +61,38 @@ export class Disk {
 
   /** Does a job; with `async: false` it is done when the promise is returned, unless it has to wait for something. */
   async run<T>(steps: Steps<T>, options: CallOptions = {}): Promise<T> {
+    this.#running++;
     if (this.#async) await this.#begin();
     try {
       return await this.#do(steps, options);
     } finally {
       if (this.#async) this.#end();
+      if (--this.#running === 0) for (const resolve of this.#idle.splice(0)) resolve();
     }
+  }
+
+  /** Resolves when no job is under way. */
+  idle(): Promise<void> {
+    return this.#running === 0 ? Promise.resolve() : new Promise((resolve) => this.#idle.push(resolve));
   }
 
   async #do<T>(steps: Steps<T>, options: CallOptions): Promise<T> {
     let step = steps.next();
     // For the whole job: a list of many does not wait for each of them.
     let waitedMs = 0;
+    let sliceStartedAt = performance.now();
     while (step.done !== true) {
       let result: unknown;
       try {
-        result = this.#perform(step.value);
-        if (result instanceof Promise) result = await result;
+        if (step.value.name !== 'turn') result = this.#perform(step.value);
+        else if (performance.now() - sliceStartedAt >= SLICE_MS) {
+          options.signal?.throwIfAborted();
+          result = nextTurn();
+        }
+        if (result instanceof Promise) {
+          result = await result;
+          sliceStartedAt = performance.now();
+        }
       } catch (error) {
         if (waitedMs < patience(step.value, error) && options.signal?.aborted !== true) {
           waitedMs += PAUSE_MS;
@@ -87,7 +106,6 @@ export class Disk {
   }
 
   #perform(call: Call): unknown {
-    if (call.name === 'turn') return nextTurn();
     return this.#async || call.name === 'fsync' ? this.#inThreadPool(call) : this.#atOnce(call);
   }
 

@@ -1,6 +1,5 @@
 // Every fault of the file system as one kind of error, with what to do about it.
 import { SessionError } from '../../core/errors.js';
-import { codeOf } from './calls.js';
 
 const ADVICE: Readonly<Record<string, string>> = {
   ENOSPC: 'The disk is full, or out of inodes: make room.',
@@ -13,14 +12,15 @@ const ADVICE: Readonly<Record<string, string>> = {
   EIO: 'The disk has a fault.',
 };
 
-/** What was stored before is as it was. */
+/** A write that failed may have landed or not, whole in either case: reading tells. */
 export function asStoreError(cause: unknown): SessionError {
   if (cause instanceof SessionError) return cause;
-  const code = String(codeOf(cause));
-  const { syscall = 'a call' } = cause as NodeJS.ErrnoException;
+  const { code, syscall = 'a call' } = cause as NodeJS.ErrnoException;
   return new SessionError(
     'ERR_SESSION_STORE',
-    `The file store failed: ${syscall} said ${code}. ${ADVICE[code] ?? 'The cause says more.'}`,
+    code === undefined
+      ? 'The file store failed. The cause says why.'
+      : `The file store failed: ${syscall} said ${code}. ${ADVICE[code] ?? 'The cause says more.'}`,
     { cause },
   );
 }

@@ -1,7 +1,6 @@
 // Lists and counts the sessions of the directory, a bounded piece at a time, in the order of their names.
 import { sep } from 'node:path';
 
-import type { Clock } from '../../core/clock.js';
 import {
   isBroken,
   type BrokenRecord,
@@ -21,16 +20,10 @@ import { recordOf, type Sessions } from './sessions.js';
 const CURSOR = /^[0-9a-f]{3}(?:[0-9a-f]{61})?$/;
 /** Characters of a name without anything after it. */
 const NAME_LENGTH = 64;
-/** Files that one slice of work reads: about half a millisecond when they are in memory. */
-const SLICE = 50;
 /** Shards that one page lists at most: most may be empty after a mass expiry. */
 const SHARDS_PER_PAGE = 256;
 
-/** For so long pages go by one list of the folders. */
-const LIST_AGE_MS = 1_000;
-
 export interface ListingOptions {
-  readonly clock: Clock;
   readonly layout: Layout;
   readonly sessions: Sessions;
   readonly owners: OwnerIndex;
@@ -39,7 +32,7 @@ export interface ListingOptions {
 
 export class Listing {
   readonly #options: ListingOptions;
-  #listed: { readonly shards: readonly string[]; readonly at: number } = { shards: [], at: -Infinity };
+  readonly #last: { shards: readonly string[]; cursor: string | null } = { shards: [], cursor: null };
 
   constructor(options: ListingOptions) {
     this.#options = options;
@@ -53,7 +46,7 @@ export class Listing {
     if (cursor !== '' && (typeof cursor !== 'string' || !CURSOR.test(cursor)))
       throw new SessionError('ERR_SESSION_CURSOR', 'The cursor is not one that a page returned.');
     yield* this.#options.check();
-    const page: Filling = { ...options, cursor, records: [], looks: 0 };
+    const page: Filling = { ...options, cursor, records: [] };
     if (owner !== undefined) {
       const last = yield* this.#fill(page, yield* this.#options.owners.namesOf(owner));
       yield* this.#options.check();
@@ -62,13 +55,16 @@ export class Listing {
     const shards = (yield* this.#shardsFrom(cursor)).filter(
       (shard) => shard >= cursor.slice(0, shard.length),
     );
+    let last: string | null = null;
     for (const shard of shards.slice(0, SHARDS_PER_PAGE)) {
-      const last = yield* this.#fill(page, (yield* this.#namesIn(shard)).sort());
-      if (last !== null) return { records: page.records, cursor: last };
+      last = yield* this.#fill(page, (yield* this.#namesIn(shard)).sort());
+      if (last !== null) break;
     }
+    last ??= shards[SHARDS_PER_PAGE] ?? null;
+    this.#last.cursor = last;
     // Once more: what went away amid the page must not look empty.
     yield* this.#options.check();
-    return { records: page.records, cursor: shards[SHARDS_PER_PAGE] ?? null };
+    return { records: page.records, cursor: last };
   }
 
   /** By the names of the tokens: no session is read. */
@@ -93,12 +89,10 @@ export class Listing {
     return (yield* subdirectories(this.#options.layout.root)).filter(isShard).sort();
   }
 
-  /** For the pages after the first: a list of thousands takes longer than the page. It is not older than the first page. */
+  /** For a page that goes on where our last one ended: a list of thousands takes longer than the page. */
   *#shardsFrom(cursor: string): Steps<readonly string[]> {
-    const now = this.#options.clock.now();
-    if (cursor === '' || Math.abs(now - this.#listed.at) > LIST_AGE_MS)
-      this.#listed = { shards: yield* this.shards(), at: now };
-    return this.#listed.shards;
+    if (cursor === '' || cursor !== this.#last.cursor) this.#last.shards = yield* this.shards();
+    return this.#last.shards;
   }
 
   *#namesIn(shard: string): Steps<Name[]> {
@@ -110,7 +104,7 @@ export class Listing {
     const { cursor = '', limit, records } = page;
     for (const name of names) {
       if (name <= cursor) continue;
-      if (++page.looks % SLICE === 0) yield* turn();
+      yield* turn();
       const entry = yield* this.#read(name);
       if (entry !== null && isListed(entry, page)) records.push(entry);
       if (records.length >= limit) return name;
@@ -132,7 +126,6 @@ export class Listing {
 
 interface Filling extends PageOptions {
   readonly records: (SessionRecord | BrokenRecord)[];
-  looks: number;
 }
 
 function isListed(entry: SessionRecord | BrokenRecord, { owner }: PageOptions): boolean {

@@ -27,14 +27,21 @@ export class OwnerIndex {
 
   *add(owner: string, name: Name): Steps<void> {
     const directory = this.#layout.owner(owner);
-    // Again if somebody takes the directory away meanwhile because it is empty.
-    while (!(yield* this.#name(directory + sep + name))) yield* this.#make(directory);
-    if (this.#durable) yield* unless('ENOENT', flush(directory));
+    yield* this.restore(directory, name);
+    if (!this.#durable) return;
+    // Whoever made the directories, and may not have flushed their names yet.
+    for (const path of [directory, dirname(directory), this.#layout.owners, this.#layout.root])
+      yield* unless('ENOENT', flush(path));
   }
 
   /** Adds a session unless it is named already. */
   *ensure(owner: string, name: Name): Steps<void> {
     if ((yield* stat(this.#layout.owner(owner) + sep + name)) === undefined) yield* this.add(owner, name);
+  }
+
+  /** Names a session in a directory. Again if somebody takes the directory away meanwhile because it is empty. */
+  *restore(directory: string, name: Name): Steps<void> {
+    while (!(yield* this.#name(directory + sep + name))) yield* this.#make(directory);
   }
 
   *remove(owner: string, name: Name): Steps<void> {
@@ -70,9 +77,6 @@ export class OwnerIndex {
 
   *#make(directory: string): Steps<void> {
     const above = dirname(directory);
-    for (const path of [this.#layout.owners, above, directory]) {
-      const isNew = yield* mkdir(path);
-      if (isNew && this.#durable) yield* flush(dirname(path));
-    }
+    for (const path of [this.#layout.owners, above, directory]) yield* mkdir(path);
   }
 }

@@ -54,6 +54,7 @@ import {
   fsync,
   futimes,
   link,
+  lstat,
   mkdir,
   open,
   readAll,
@@ -71,6 +72,7 @@ import {
   nameOf,
   successorPrefix,
   tagOf,
+  wholeMs,
   type Layout,
   type Name,
   type Nonces,
@@ -106,6 +108,8 @@ export class Protocol {
   readonly #layout: Layout;
   readonly #nonces: Nonces;
   readonly #durable: boolean;
+  /** The folders that this process has written to. */
+  readonly #prepared = new Set<string>();
 
   constructor({ layout, nonces, durable }: ProtocolOptions) {
     this.#layout = layout;
@@ -146,7 +150,7 @@ export class Protocol {
       const [staged, token] = [this.#layout.staged(name, version), this.#layout.token(name, version)];
       let isInserted = false;
       try {
-        yield* this.#createToken(token);
+        yield* this.#createToken(token, dueAt);
         isInserted = yield* unless(['ENOENT', 'EEXIST'], link(staged, this.#layout.record(name)));
       } finally {
         // In this order: without the staged file nobody can insert this version, and then its token means nothing.
@@ -236,11 +240,21 @@ export class Protocol {
     if (this.#durable) yield* flush(this.#layout.shard(name));
   }
 
+  /** Whether a file that was moved away is a session's all the same. */
+  *isSound(path: string, name: Name): Steps<boolean> {
+    try {
+      return (yield* this.#read(name, path)) !== null;
+    } catch (error) {
+      if (error instanceof CorruptFile) return false;
+      throw error;
+    }
+  }
+
   /** @throws {CorruptFile} */
-  *#read(name: Name): Steps<Stored | null> {
+  *#read(name: Name, path = this.#layout.record(name)): Steps<Stored | null> {
     let fd: number;
     try {
-      fd = yield* open(this.#layout.record(name), READ);
+      fd = yield* open(path, READ);
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return null;
       // A link; a socket; on Windows a directory.
@@ -263,13 +277,14 @@ export class Protocol {
   *#stage(name: Name, stored: Stored): Steps<void> {
     const bytes = encode(stored);
     const path = this.#layout.staged(name, stored);
+    yield* this.#prepare(this.#layout.shard(name));
     let fd: number;
     try {
       fd = yield* create(path);
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw error;
-      const isNew = yield* mkdir(this.#layout.shard(name));
-      if (isNew && this.#durable) yield* flush(this.#layout.root);
+      this.#prepared.delete(this.#layout.shard(name));
+      yield* this.#prepare(this.#layout.shard(name));
       fd = yield* create(path);
     }
     let isWritten = false;
@@ -283,11 +298,21 @@ export class Protocol {
     }
   }
 
-  *#createToken(path: string): Steps<void> {
+  /** Each process for itself: another one may have made the folder and not have flushed its name yet. */
+  *#prepare(shard: string): Steps<void> {
+    if (this.#prepared.has(shard)) return;
+    yield* mkdir(shard);
+    if ((yield* lstat(shard)).isSymbolicLink())
+      throw new SessionError('ERR_SESSION_DIRECTORY', `'${shard}' is a symbolic link. Remove it.`);
+    if (this.#durable) yield* flush(this.#layout.root);
+    this.#prepared.add(shard);
+  }
+
+  *#createToken(path: string, dueAt: number): Steps<void> {
     const fd = yield* create(path);
     try {
       // With the tag of no version: the time of its creation might pass for a touch.
-      yield* futimes(fd, 0);
+      yield* futimes(fd, secondsOf(wholeMs(dueAt), 0));
     } finally {
       yield* close(fd);
     }

@@ -66,11 +66,11 @@ export function decode(bytes: Buffer): Stored {
       `A session's file has format ${String(format)}; this version of session-store-js reads format ${FORMAT}. Update the package.`,
     );
   const split = body.indexOf(NEWLINE);
-  const record = recordOf(body.toString('utf8', 0, split), body.toString('utf8', split + 1, body.length - 1));
+  const record = recordIn(body.toString('utf8', 0, split), body.toString('utf8', split + 1, body.length - 1));
   return { seq: Number(seq), nonce, dueAt: Number(dueAt), record };
 }
 
-function recordOf(factsText: string, data: string): SessionRecord {
+function recordIn(factsText: string, data: string): SessionRecord {
   const facts = parsed(factsText);
   const { key, version, createdAt, deadlineAt, idleMs, expiresAt, owner, meta, closed } = (facts ??
     {}) as Partial<SessionRecord>;

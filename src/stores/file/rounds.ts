@@ -1,5 +1,6 @@
 // Walks the folders of the directory in the background: one at a time, round after round, each within an interval.
 import { MAX_TIMER_MS, type Clock } from '../../core/clock.js';
+import { hasCode } from '../../core/errors.js';
 import { Periodic } from '../periodic.js';
 
 export interface RoundsOptions {
@@ -47,10 +48,17 @@ export class Rounds {
     const { list, visit, finish } = this.#options;
     if (this.#folders === null || this.#next >= this.#folders.length) {
       this.#next = 0;
+      // If the directory is not there or not good, the next look is a whole interval later.
+      this.#folders = [];
       this.#folders = await list();
     }
     const folder = this.#folders[this.#next++];
-    if (folder !== undefined) await visit(folder);
+    try {
+      if (folder !== undefined) await visit(folder);
+    } catch (error) {
+      if (hasCode(error, 'ERR_SESSION_DIRECTORY')) this.#folders = [];
+      throw error;
+    }
     if (this.#next >= this.#folders.length) await finish?.();
   }
 }

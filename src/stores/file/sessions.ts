@@ -2,7 +2,7 @@
 import type { Clock } from '../../core/clock.js';
 import type { SessionKey, SessionRecord } from '../../core/contract.js';
 import { SessionError } from '../../core/errors.js';
-import { attempt, mkdir, readdir, rename, rmdir, unless, unlink, type Steps } from './calls.js';
+import { attempt, link, mkdir, readdir, rename, rmdir, unless, unlink, type Steps } from './calls.js';
 import { entryOf, isAside, nameOf, type Layout, type Name } from './layout.js';
 import type { OwnerIndex } from './owner-index.js';
 import type { Current, Look, Protocol } from './protocol.js';
@@ -25,6 +25,8 @@ export interface SessionsOptions {
 const TRIES = 1_000;
 /** A session is swept so long after its end: a touch that looked at it just before may still land. */
 export const GRACE_MS = 2_000;
+/** The last moment that a Date can name, epoch ms. */
+const LAST_DATE = 8.64e15;
 /** Files that are kept aside. */
 const MAX_QUARANTINED = 100;
 
@@ -44,8 +46,8 @@ export class Sessions {
     yield* this.#options.check();
     const { protocol, owners } = this.#options;
     const name = nameOf(record.key);
-    if (record.owner !== undefined) yield* owners.add(record.owner, name);
     for (let tries = 0; tries < TRIES; tries++) {
+      if (record.owner !== undefined) yield* owners.add(record.owner, name);
       const dueAt = this.#dueAt(record.expiresAt, record.deadlineAt);
       let there: Look;
       try {
@@ -121,10 +123,15 @@ export class Sessions {
   }
 
   /** The current version under a name, expired ones included. What is broken is put aside and counts as absent. */
-  *look(name: Name, onBroken?: () => void): Steps<Current | null> {
+  *look(name: Name): Steps<Current | null> {
+    const found = yield* this.lookClosely(name);
+    return found === 'dead' ? null : found;
+  }
+
+  /** The same, and tells what was removed and still lies there. */
+  *lookClosely(name: Name, onBroken?: () => void): Steps<Look> {
     try {
-      const found = yield* this.#options.protocol.look(name);
-      return found === 'dead' ? null : found;
+      return yield* this.#options.protocol.look(name);
     } catch (error) {
       yield* this.#putAside(name, error);
       onBroken?.();
@@ -157,22 +164,32 @@ export class Sessions {
 
   #dueAt(expiresAt: number | null, deadlineAt: number | null): number {
     const { clock, ttlMs } = this.#options;
-    return Math.min(expiresAt ?? clock.now() + ttlMs, deadlineAt ?? Infinity);
+    const dueAt = Math.min(expiresAt ?? clock.now() + ttlMs, deadlineAt ?? Infinity, LAST_DATE);
+    if (Number.isNaN(dueAt))
+      throw new SessionError('ERR_SESSION_VALUE', 'The end of a session must be a number of milliseconds.');
+    return dueAt;
   }
 
   /** Moves what is not a session out of the way, and reports it. Its tokens go, which ends the writes under way. */
   *#putAside(name: Name, error: unknown): Steps<void> {
     if (!(error instanceof CorruptFile)) throw error;
-    const { layout, clock, onCorrupt } = this.#options;
+    const { layout, protocol, clock, onCorrupt } = this.#options;
     const shard = layout.shard(name);
     yield* mkdir(layout.quarantine);
     yield* this.#makeRoomAside();
     const aside = layout.aside(name, clock.now());
-    if (!(yield* unless('ENOENT', rename(layout.record(name), aside)))) return;
-    for (const file of yield* readdir(shard)) {
+    const tokens = (yield* readdir(shard)).filter((file) => {
       const entry = entryOf(file);
-      if (entry?.name === name && entry.kind === 'token') yield* unless('ENOENT', unlink(shard + sep + file));
+      return entry?.kind === 'token' && entry.name === name;
+    });
+    if (!(yield* unless('ENOENT', rename(layout.record(name), aside)))) return;
+    // A: reads the broken file   B: commits the version after it, and publishes   A: moves B's away -> back with it
+    if (yield* protocol.isSound(aside, name)) {
+      yield* unless('EEXIST', link(aside, layout.record(name)));
+      yield* unlink(aside);
+      return;
     }
+    for (const token of tokens) yield* unless('ENOENT', unlink(shard + sep + token));
     onCorrupt(
       new SessionError(
         'ERR_SESSION_CORRUPT',
