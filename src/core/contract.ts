@@ -110,8 +110,8 @@ export interface OptionalPrimitives {
    */
   page(options: PageOptions): Promise<Page>;
   /**
-   * Removes up to `limit` expired records, outlived closed ones included, at a cost that follows what it removes.
-   * Those that ended within the last two seconds may wait for the next call.
+   * Removes up to `limit` expired records, outlived closed ones included, in slices. It costs what it removes where the
+   * store knows the ends of its sessions, and a look at all of them where it does not. Those that ended within the last two seconds may wait for the next call.
    */
   removeExpired(limit: number, options?: CallOptions): Promise<number>;
   /** How many sessions are stored, without reading them: closed ones do not count, expired ones do until they are swept. */
