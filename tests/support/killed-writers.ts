@@ -59,6 +59,15 @@ export const STAGES: Record<
     report: { sessions: 1, litter: 1 },
     live: '{"visits":3}',
   },
+  'replace: staged, by two that were killed': {
+    make: async ({ add, fileOf, record }) => {
+      await add(ID);
+      for (const nonce of [NONCE, NONCE.replace('z', 'y')])
+        put(fileOf(ID), { seq: 2, nonce, dueAt: 0, record: record(ID, { data: '{"x":1}' }) }, 'staged');
+    },
+    report: { sessions: 1, litter: 2 },
+    live: '{"visits":3}',
+  },
   'replace: committed and not published': {
     make: async ({ add, fileOf, tokenOf, record, clock }) => {
       await add(ID);

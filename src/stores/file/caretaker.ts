@@ -193,12 +193,15 @@ export class Caretaker {
   /** What lies beside a living session. */
   *#clearAround(name: Name, seen: Current, { tokens, staged }: Files, report: FileStoreReport): Steps<void> {
     const { layout, protocol } = this.#options;
+    let { seq: reached } = seen;
     for (const version of staged) {
       const path = layout.staged(name, version);
       if (!(yield* this.#isOld(path))) continue;
       // Its writer may be stopped before its commit and go on later. After a version of ours it cannot commit any more.
-      if (version.seq > seen.seq && !(yield* protocol.renew(name, seen, recordOf(seen), seen.endsAt)))
-        continue;
+      if (version.seq > reached) {
+        if (!(yield* protocol.renew(name, seen, recordOf(seen), seen.endsAt))) continue;
+        reached++;
+      }
       if (yield* unless('ENOENT', unlink(path))) report.litter++;
     }
     for (const version of tokens) {
