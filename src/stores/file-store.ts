@@ -40,7 +40,7 @@ export interface FileStoreOptions extends RecordStoreOptions {
   indexInterval?: number;
   /**
    * What an acknowledged write survives. `'process'` (default): that the process is killed. `'power'`: that the machine
-   * loses power, at the cost of two flushes to the disk for each write.
+   * loses power, at the cost of at least two flushes to the disk for each write.
    */
   durability?: 'process' | 'power';
   /**
@@ -290,6 +290,7 @@ export class FileStore extends RecordStore {
   async close(): Promise<void> {
     this.stopCleanup();
     this.stopIndexRebuild();
+    await Promise.all(this.#queues.values());
     await this.#disk.idle();
   }
 

@@ -82,19 +82,21 @@ export class Disk {
     let waitedMs = 0;
     let sliceStartedAt = performance.now();
     while (step.done !== true) {
+      const call = step.value;
       let result: unknown;
       try {
-        if (step.value.name !== 'turn') result = this.#perform(step.value);
-        else if (performance.now() - sliceStartedAt >= SLICE_MS) {
-          options.signal?.throwIfAborted();
-          result = nextTurn();
-        }
-        if (result instanceof Promise) {
-          result = await result;
+        if (call.name === 'turn') {
+          if (performance.now() - sliceStartedAt >= SLICE_MS) {
+            options.signal?.throwIfAborted();
+            await nextTurn();
+            sliceStartedAt = performance.now();
+          }
+        } else if (this.#async || call.name === 'fsync') {
+          result = await this.#inThreadPool(call);
           sliceStartedAt = performance.now();
-        }
+        } else result = this.#atOnce(call);
       } catch (error) {
-        if (waitedMs < patience(step.value, error) && options.signal?.aborted !== true) {
+        if (waitedMs < patience(call, error) && options.signal?.aborted !== true) {
           waitedMs += PAUSE_MS;
           await this.#pause();
         } else step = steps.throw(error);
@@ -103,10 +105,6 @@ export class Disk {
       step = steps.next(result);
     }
     return step.value;
-  }
-
-  #perform(call: Call): unknown {
-    return this.#async || call.name === 'fsync' ? this.#inThreadPool(call) : this.#atOnce(call);
   }
 
   #atOnce({ name, args }: Call): unknown {
