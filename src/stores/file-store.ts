@@ -15,16 +15,14 @@ import { SessionError } from '../core/errors.js';
 import { isHandle } from '../core/ids.js';
 import { checkOptions, type Fields } from '../core/options.js';
 import type { FileSystem, Steps } from './file/calls.js';
-import { Caretaker, emptyReport, type FileStoreReport } from './file/caretaker.js';
+import { emptyReport, type FileStoreReport } from './file/caretaker.js';
 import { Directory } from './file/directory.js';
 import { Disk } from './file/disk.js';
 import { asStoreError } from './file/faults.js';
+import { jobsOf, type Jobs } from './file/jobs.js';
 import { Layout, Nonces, nameOf, type Name } from './file/layout.js';
-import { Listing } from './file/listing.js';
-import { OwnerIndex } from './file/owner-index.js';
-import { Protocol } from './file/protocol.js';
 import { Rounds } from './file/rounds.js';
-import { Sessions } from './file/sessions.js';
+import { recordStoreFields, timerFields } from './store-options.js';
 import { RecordStore, type RecordStoreOptions } from './store.js';
 
 export type { FileStoreReport, FileSystem };
@@ -45,7 +43,7 @@ export interface FileStoreOptions extends RecordStoreOptions {
   durability?: 'process' | 'power';
   /**
    * `'sync'` (default): files are read and written at once, which takes microseconds on a local disk. `'async'`: through
-   * the thread pool, at ten times the CPU; for disks that can be slow. `req.session` then needs `load` first.
+   * the thread pool, at several times the CPU; for disks that can be slow. `req.session` then needs `load` first.
    */
   io?: 'sync' | 'async';
   /** What has the functions of `node:fs`; for tests that make it fail. */
@@ -60,12 +58,11 @@ const DEFAULT_INDEX_INTERVAL_MS = 300_000;
 const afterwards = (tell: () => void): void => queueMicrotask(tell);
 
 /** For whoever hands the options on: one error then names the faults of both. */
-export const fileStoreSchema = ({ z, field }: Fields) => {
-  const interval = field(
-    z.number().nonnegative().or(z.literal(Infinity)),
-    'a number of milliseconds, 0 for none',
-  );
+export const fileStoreSchema = (fields: Fields) => {
+  const { z, field } = fields;
   return z.strictObject({
+    ...recordStoreFields(fields),
+    ...timerFields(fields),
     path: field(
       z
         .string()
@@ -74,16 +71,9 @@ export const fileStoreSchema = ({ z, field }: Fields) => {
       'the path of a directory',
     ),
     ttl: field(z.number().positive(), 'a number of seconds above 0'),
-    cleanupInterval: interval,
-    indexInterval: interval,
     durability: field(z.enum(['process', 'power']), "'process' or 'power'"),
     io: field(z.enum(['sync', 'async']), "'sync' or 'async'"),
     fs: field(z.looseObject({ openSync: z.any(), open: z.any() }), 'what has the functions of node:fs'),
-    idAtRest: field(z.enum(['sha256', 'plain']), "'sha256' or 'plain'"),
-    clock: field(
-      z.looseObject({ now: z.any(), after: z.any() }),
-      'a clock with now() and after(ms, callback)',
-    ),
   });
 };
 
@@ -102,9 +92,7 @@ export class FileStore extends RecordStore {
   readonly #layout: Layout;
   readonly #directory: Directory;
   readonly #disk: Disk;
-  readonly #sessions: Sessions;
-  readonly #listing: Listing;
-  readonly #caretaker: Caretaker;
+  readonly #jobs: Jobs;
   readonly #sweep: Rounds;
   readonly #rebuild: Rounds;
   /** Whether jobs overlap in this process; then those on one session go one after the other. */
@@ -126,41 +114,25 @@ export class FileStore extends RecordStore {
       io === 'async'
         ? this.declares('page', 'removeExpired', 'count', 'ping', 'close')
         : this.declares('page', 'removeExpired', 'count', 'findSync', 'ping', 'close');
-    const layout = new Layout(resolve(path));
-    const directory = new Directory(layout, durable);
-    const protocol = new Protocol({ layout, nonces: new Nonces(), durable });
-    const owners = new OwnerIndex(layout, durable);
-    const check = (): Steps<void> => directory.check();
-    const sessions = new Sessions({
-      layout,
-      protocol,
-      owners,
+    this.#layout = new Layout(resolve(path));
+    this.#directory = new Directory(this.#layout, durable);
+    this.#disk = new Disk({ fs, clock, async: io === 'async' });
+    const report = (error: SessionError): void => afterwards(() => this.report(error));
+    this.#jobs = jobsOf({
+      layout: this.#layout,
+      nonces: new Nonces(),
+      durable,
       clock,
       ttlMs: ttl * 1_000,
-      check,
-      onCorrupt: (error) => afterwards(() => this.report(error)),
-    });
-    const listing = new Listing({ layout, sessions, owners, check });
-    this.#caretaker = new Caretaker({
-      layout,
-      protocol,
-      sessions,
-      listing,
-      owners,
-      clock,
-      check,
-      onUnreadable: (error) => afterwards(() => this.report(error)),
+      check: () => this.#directory.check(),
+      onCorrupt: report,
+      onUnreadable: report,
       onExpired: (key) => {
         afterwards(() => {
           if (this.listenerCount('expired') > 0) this.emit('expired', this.handleOf(key));
         });
       },
     });
-    this.#layout = layout;
-    this.#directory = directory;
-    this.#disk = new Disk({ fs, clock, async: io === 'async' });
-    this.#sessions = sessions;
-    this.#listing = listing;
     this.#sweep = this.#rounds(cleanupInterval || DEFAULT_CLEANUP_INTERVAL_MS, false);
     this.#rebuild = this.#rounds(indexInterval || DEFAULT_INDEX_INTERVAL_MS, true);
     if (cleanupInterval > 0) this.startCleanup();
@@ -184,14 +156,14 @@ export class FileStore extends RecordStore {
   findSync(key: SessionKey): SessionRecord | null {
     if (!this.#isKey(key)) return null;
     try {
-      return this.#disk.now(this.#sessions.find(key));
+      return this.#disk.now(this.#jobs.sessions.find(key));
     } catch (error) {
       throw asStoreError(error);
     }
   }
 
   override async find(key: SessionKey, options?: CallOptions): Promise<SessionRecord | null> {
-    return this.#isKey(key) ? this.#run(this.#sessions.find(key), options) : null;
+    return this.#isKey(key) ? this.#run(this.#jobs.sessions.find(key), options) : null;
   }
 
   override async insert(record: SessionRecord, options?: CallOptions): Promise<boolean> {
@@ -200,7 +172,7 @@ export class FileStore extends RecordStore {
         'ERR_SESSION_ID',
         'A store that keeps handles was given something else: use keyOf(id).',
       );
-    return this.#inTurn(record.key, () => this.#sessions.insert(record), options);
+    return this.#inTurn(record.key, () => this.#jobs.sessions.insert(record), options);
   }
 
   override async replace(
@@ -209,7 +181,7 @@ export class FileStore extends RecordStore {
     options?: CallOptions,
   ): Promise<boolean> {
     if (!this.#isKey(record.key)) return false;
-    return this.#inTurn(record.key, () => this.#sessions.replace(record, expectedVersion), options);
+    return this.#inTurn(record.key, () => this.#jobs.sessions.replace(record, expectedVersion), options);
   }
 
   override async extend(
@@ -218,28 +190,28 @@ export class FileStore extends RecordStore {
     _record?: SessionRecord,
     options?: CallOptions,
   ): Promise<boolean> {
-    return this.#isKey(key) && this.#inTurn(key, () => this.#sessions.extend(key, expiresAt), options);
+    return this.#isKey(key) && this.#inTurn(key, () => this.#jobs.sessions.extend(key, expiresAt), options);
   }
 
   override async remove(key: SessionKey, options?: CallOptions): Promise<boolean> {
-    return this.#isKey(key) && this.#inTurn(key, () => this.#sessions.remove(key), options);
+    return this.#isKey(key) && this.#inTurn(key, () => this.#jobs.sessions.remove(key), options);
   }
 
   /** @throws {SessionError} ERR_SESSION_CURSOR */
   page(options: PageOptions): Promise<Page> {
-    return this.#run(this.#listing.page(options), options);
+    return this.#run(this.#jobs.listing.page(options), options);
   }
 
   /** Lists the directory and reads no session. Those that have expired and await the sweep are counted. */
   count(options?: CallOptions): Promise<number> {
-    return this.#run(this.#listing.count(), options);
+    return this.#run(this.#jobs.listing.count(), options);
   }
 
   /** Goes round the directory once at most. */
   async removeExpired(limit: number, options?: CallOptions): Promise<number> {
     const report = emptyReport();
     await this.#run(this.#directory.check(), options);
-    const shards = await this.#run(this.#listing.shards(), options);
+    const shards = await this.#run(this.#jobs.listing.shards(), options);
     const start = Math.max(
       shards.findIndex((shard) => shard > this.#sweptUpTo),
       0,
@@ -248,7 +220,7 @@ export class FileStore extends RecordStore {
     const onVisit = (shard: string): void => {
       this.#sweptUpTo = shard;
     };
-    await this.#run(this.#caretaker.sweep(round, report, limit, onVisit), options);
+    await this.#run(this.#jobs.caretaker.sweep(round, report, limit, onVisit), options);
     await this.#run(this.#directory.check(), options);
     return report.expired;
   }
@@ -264,7 +236,7 @@ export class FileStore extends RecordStore {
    */
   async verify(): Promise<FileStoreReport> {
     const report = emptyReport();
-    await this.#run(this.#caretaker.verify(report));
+    await this.#run(this.#jobs.caretaker.verify(report));
     return report;
   }
 
@@ -295,7 +267,7 @@ export class FileStore extends RecordStore {
   }
 
   #rounds(intervalMs: number, thorough: boolean): Rounds {
-    const finish = async (): Promise<void> => this.#run(this.#caretaker.tendOwners(emptyReport()));
+    const finish = async (): Promise<void> => this.#run(this.#jobs.caretaker.tendOwners(emptyReport()));
     return new Rounds({
       clock: this.clock,
       intervalMs,
@@ -303,9 +275,9 @@ export class FileStore extends RecordStore {
         // In the background nothing is created: a store that is not used leaves no directory.
         if (!(await this.#run(this.#directory.isThere()))) return [];
         await this.#run(this.#directory.check());
-        return this.#run(this.#listing.shards());
+        return this.#run(this.#jobs.listing.shards());
       },
-      visit: (shard) => this.#run(this.#caretaker.tend(shard, emptyReport(), { thorough })),
+      visit: (shard) => this.#run(this.#jobs.caretaker.tend(shard, emptyReport(), { thorough })),
       ...(thorough ? { finish } : null),
       onError: (error) => this.report(error),
     });

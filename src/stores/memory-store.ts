@@ -15,6 +15,7 @@ import { SessionError } from '../core/errors.js';
 import { checkOptions, type Fields } from '../core/options.js';
 import { ExpiryIndex, type Bucket, type Indexed } from './expiry-index.js';
 import { Periodic, type Step } from './periodic.js';
+import { recordStoreFields, timerFields } from './store-options.js';
 import { RecordStore, type RecordStoreOptions } from './store.js';
 
 export interface MemoryStoreOptions extends RecordStoreOptions {
@@ -37,21 +38,13 @@ const DEFAULT_INTERVAL_MS = 60_000;
 const SLICE = 500;
 
 /** For whoever hands the options on: one error then names the faults of both. */
-export const memoryStoreSchema = ({ z, field }: Fields) => {
-  const interval = field(
-    z.number().nonnegative().or(z.literal(Infinity)),
-    'a number of milliseconds, 0 for none',
-  );
+export const memoryStoreSchema = (fields: Fields) => {
+  const { z, field } = fields;
   return z.strictObject({
+    ...recordStoreFields(fields),
+    ...timerFields(fields),
     maxAge: field(z.number().positive(), 'a number of milliseconds above 0'),
-    cleanupInterval: interval,
-    indexInterval: interval,
     maxSessions: field(z.int().positive(), 'a whole number above 0'),
-    idAtRest: field(z.enum(['sha256', 'plain']), "'sha256' or 'plain'"),
-    clock: field(
-      z.looseObject({ now: z.any(), after: z.any() }),
-      'a clock with now() and after(ms, callback)',
-    ),
   });
 };
 

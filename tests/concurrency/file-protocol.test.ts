@@ -2,7 +2,7 @@
 // The jobs are the product's own generators. All cases: `npm run model`; the quick ones otherwise.
 import type { Clock } from '../../src/core/clock.js';
 import type { SessionKey, SessionRecord } from '../../src/core/contract.js';
-import { Caretaker, emptyReport } from '../../src/stores/file/caretaker.js';
+import { emptyReport } from '../../src/stores/file/caretaker.js';
 import {
   CREATE,
   close,
@@ -14,12 +14,9 @@ import {
   writeAll,
   type Steps,
 } from '../../src/stores/file/calls.js';
+import { jobsOf, type Jobs } from '../../src/stores/file/jobs.js';
 import { Layout, Nonces, entryOf, type Version } from '../../src/stores/file/layout.js';
-import { Listing } from '../../src/stores/file/listing.js';
-import { OwnerIndex } from '../../src/stores/file/owner-index.js';
-import { Protocol } from '../../src/stores/file/protocol.js';
 import { decode, encode } from '../../src/stores/file/record-file.js';
-import { Sessions } from '../../src/stores/file/sessions.js';
 import { explore, type Ended, type Files, type Job, type Model } from '../support/model-checker.js';
 
 const NOW = 1_800_000_000_000;
@@ -42,38 +39,30 @@ class CountedNonces extends Nonces {
   }
 }
 
-interface World {
+interface World extends Jobs {
   readonly nonces: CountedNonces;
-  readonly protocol: Protocol;
-  readonly sessions: Sessions;
-  readonly caretaker: Caretaker;
 }
 
 function worldOf(process: string): World {
   const nonces = new CountedNonces(process.padEnd(16, '0'));
-  const protocol = new Protocol({ layout, nonces, durable: false });
-  const owners = new OwnerIndex(layout, false);
   const check = function* (): Steps<void> {
     // The directory is there.
   };
-  const onCorrupt = (error: Error): never => {
+  const fail = (error: Error): never => {
     throw error;
   };
-  const sessions = new Sessions({ layout, protocol, owners, clock, ttlMs: HOUR, check, onCorrupt });
-  const listing = new Listing({ layout, sessions, owners, check });
-  const [onExpired, onUnreadable] = [(): void => undefined, onCorrupt];
-  const caretaker = new Caretaker({
+  const jobs = jobsOf({
     layout,
-    protocol,
-    sessions,
-    listing,
-    owners,
+    nonces,
+    durable: false,
     clock,
+    ttlMs: HOUR,
     check,
-    onExpired,
-    onUnreadable,
+    onCorrupt: fail,
+    onUnreadable: fail,
+    onExpired: () => undefined,
   });
-  return { nonces, protocol, sessions, caretaker };
+  return { nonces, ...jobs };
 }
 
 /** The data of a session is the history of its writers, in order. */

@@ -67,6 +67,28 @@ describe('a broken file', () => {
   });
 });
 
+describe('what was put aside and cannot be read there', () => {
+  it('goes back: it is not known to be broken', async () => {
+    const world = fileWorld();
+    const written = await world.add(ID);
+    const whole = readFileSync(world.fileOf(ID));
+    writeFileSync(world.fileOf(ID), 'broken');
+    const fs: FileSystem = {
+      ...nodeFs,
+      openSync: (path, flags, mode) => {
+        if (String(path).includes('quarantine')) {
+          writeFileSync(path, whole);
+          throw Object.assign(new Error('EIO: i/o error'), { code: 'EIO' });
+        }
+        return nodeFs.openSync(path, flags, mode);
+      },
+    };
+    await world.open({ fs }).find(KEY);
+    expect(world.errors).toEqual([]);
+    expect(await world.store.find(KEY)).toEqual(written);
+  });
+});
+
 describe('a directory that went away', () => {
   it.each([{}, { io: 'async' }] as const)('is not begun anew by a probe: %j', async (mode) => {
     const { store, path, add } = fileWorld(mode);
@@ -184,7 +206,7 @@ it('goes on with the owner index behind a session that it cannot read', async ()
     .toString(16)
     .padStart(8, '0');
   writeFileSync(world.fileOf(ID), `${covered}${checksum}\n${body}`);
-  for (const id of ORDERED) rmSync(join(world.path, 'owners'), { recursive: true, force: true });
+  rmSync(join(world.path, 'owners'), { recursive: true });
   expect(await world.store.verify()).toMatchObject({ unreadable: 1, sessions: ORDERED.length, broken: 0 });
   for (const id of ORDERED)
     expect((await world.store.page({ owner: `owner of ${id}`, limit: 9 })).records).toHaveLength(1);

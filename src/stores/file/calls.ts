@@ -84,20 +84,17 @@ export function* stat(path: string): Steps<Stats | undefined> {
 }
 
 /** The names in a directory; none if it is not there. */
-export function* readdir(path: string): Steps<string[]> {
-  try {
-    return (yield { name: 'readdir', args: [path] }) as string[];
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return [];
-    throw error;
-  }
-}
+export const readdir = (path: string) => entriesOf(path) as Steps<string[]>;
 
 /** The directories in a directory, links not among them; none if it is not there. */
 export function* subdirectories(path: string): Steps<string[]> {
+  const entries = (yield* entriesOf(path, { withFileTypes: true })) as Dirent[];
+  return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+}
+
+function* entriesOf(path: string, ...options: readonly unknown[]): Steps<unknown[]> {
   try {
-    const entries = (yield { name: 'readdir', args: [path, { withFileTypes: true }] }) as Dirent[];
-    return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+    return (yield* call('readdir', path, ...options)) as unknown[];
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return [];
     throw error;

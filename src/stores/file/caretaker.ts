@@ -83,9 +83,7 @@ export class Caretaker {
     yield* check();
     for (const file of (yield* readdir(layout.root)).filter(isDraft))
       yield* this.#clear(layout.root + sep + file, report);
-    for (const shard of yield* listing.shards()) {
-      yield* this.tend(shard, report, { thorough: true });
-    }
+    for (const shard of yield* listing.shards()) yield* this.tend(shard, report, { thorough: true });
     yield* this.tendOwners(report);
     yield* check();
   }

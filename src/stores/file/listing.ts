@@ -40,9 +40,8 @@ export class Listing {
 
   /** @throws {SessionError} ERR_SESSION_CURSOR */
   *page(options: PageOptions): Steps<Page> {
-    const { owner } = options;
-    const { cursor = '' } = options;
-    // As text, whatever it is: it may come from a query.
+    const { owner, cursor = '' } = options;
+    // Whatever the compiler says: it may come from a query.
     if (cursor !== '' && (typeof cursor !== 'string' || !CURSOR.test(cursor)))
       throw new SessionError('ERR_SESSION_CURSOR', 'The cursor is not one that a page returned.');
     yield* this.#options.check();

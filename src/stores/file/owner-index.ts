@@ -1,5 +1,7 @@
 // Which sessions a user has: an empty file for each, in a directory of the user. Written before the session and removed
 // after it, so that a session is never missing from it; what it names besides is looked up and left out.
+import { dirname, sep } from 'node:path';
+
 import {
   attempt,
   createEmpty,
@@ -14,7 +16,6 @@ import {
   type Steps,
 } from './calls.js';
 import { isName, isShard, type Layout, type Name } from './layout.js';
-import { dirname, sep } from 'node:path';
 
 export class OwnerIndex {
   readonly #layout: Layout;

@@ -43,11 +43,13 @@
 // random ids, so none is created anew.
 import type { Stats } from 'node:fs';
 
+import type { SessionRecord } from '../../core/contract.js';
 import { SessionError } from '../../core/errors.js';
 import {
   READ,
   attempt,
   close,
+  codeOf,
   create,
   flush,
   fstat,
@@ -65,7 +67,6 @@ import {
   unlink,
   utimes,
   writeAll,
-  codeOf,
   type Steps,
 } from './calls.js';
 import {
@@ -79,7 +80,6 @@ import {
   type Version,
 } from './layout.js';
 import { CorruptFile, MAX_BYTES, decode, encode, type Stored } from './record-file.js';
-import type { SessionRecord } from '../../core/contract.js';
 
 /** The current version of a session. */
 export interface Current extends Stored {
@@ -240,13 +240,12 @@ export class Protocol {
     if (this.#durable) yield* flush(this.#layout.shard(name));
   }
 
-  /** Whether a file that was moved away is a session's all the same. */
-  *isSound(path: string, name: Name): Steps<boolean> {
+  /** Whether a file that was moved away may be a session's all the same: what cannot be read now is not known to be broken. */
+  *mayBeSound(path: string, name: Name): Steps<boolean> {
     try {
       return (yield* this.#read(name, path)) !== null;
     } catch (error) {
-      if (error instanceof CorruptFile) return false;
-      throw error;
+      return !(error instanceof CorruptFile);
     }
   }
 

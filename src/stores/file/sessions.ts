@@ -1,4 +1,6 @@
 // The primitives of the contract as jobs: what expiry, closing, owners and broken files mean on top of the protocol.
+import { sep } from 'node:path';
+
 import type { Clock } from '../../core/clock.js';
 import type { SessionKey, SessionRecord } from '../../core/contract.js';
 import { SessionError } from '../../core/errors.js';
@@ -7,7 +9,6 @@ import { entryOf, isAside, nameOf, type Layout, type Name } from './layout.js';
 import type { OwnerIndex } from './owner-index.js';
 import type { Current, Look, Protocol } from './protocol.js';
 import { CorruptFile } from './record-file.js';
-import { sep } from 'node:path';
 
 export interface SessionsOptions {
   readonly layout: Layout;
@@ -184,7 +185,7 @@ export class Sessions {
     });
     if (!(yield* unless('ENOENT', rename(layout.record(name), aside)))) return;
     // A: reads the broken file   B: commits the version after it, and publishes   A: moves B's away -> back with it
-    if (yield* protocol.isSound(aside, name)) {
+    if (yield* protocol.mayBeSound(aside, name)) {
       yield* unless('EEXIST', link(aside, layout.record(name)));
       yield* unlink(aside);
       return;
