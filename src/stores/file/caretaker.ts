@@ -6,7 +6,7 @@ import type { Clock } from '../../core/clock.js';
 import type { SessionKey } from '../../core/contract.js';
 import { SessionError } from '../../core/errors.js';
 import { readdir, stat, turn, unless, unlink, type Steps } from './calls.js';
-import { dueAtOf, entryOf, isDraft, isName, type Entry, type Layout, type Name } from './layout.js';
+import { dueAtOf, entryOf, isDraft, isName, isSame, type Entry, type Layout, type Name } from './layout.js';
 import type { Listing } from './listing.js';
 import type { OwnerIndex } from './owner-index.js';
 import type { Current, Protocol } from './protocol.js';
@@ -180,7 +180,8 @@ export class Caretaker {
       if (!(yield* sessions.removeSeen(name, seen))) return;
       report.expired++;
       if (seen.record.closed === undefined) onExpired(seen.record.key);
-      yield* this.#clearGone(name, files, report);
+      const tokens = files.tokens.filter((version) => !isSame(version, seen));
+      yield* this.#clearGone(name, { ...files, tokens }, report);
     } else {
       if (seen.record.closed === undefined) report.sessions++;
       if (seen.record.owner !== undefined) yield* owners.ensure(seen.record.owner, name);
@@ -204,7 +205,7 @@ export class Caretaker {
     }
     for (const version of tokens) {
       // A later one than was seen is the current one by now.
-      if (version.seq > seen.seq || (version.seq === seen.seq && version.nonce === seen.nonce)) continue;
+      if (version.seq > seen.seq || isSame(version, seen)) continue;
       yield* this.#clear(layout.token(name, version), report);
     }
   }

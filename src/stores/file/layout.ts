@@ -21,7 +21,9 @@ export type Entry =
 
 const NAME = /^[0-9a-f]{64}$/;
 const SHARD = /^[0-9a-f]{3}$/;
-const ENTRY = /^([0-9a-f]{64})(?:(@|\.s-)([1-9]\d{0,14})-([0-9a-z]{17,32}-[0-9a-z]{1,11}(?:-closed)?))?$/;
+/** Characters of a name without anything after it. */
+export const NAME_LENGTH = 64;
+const OF_WRITER = /^[0-9a-f]{64}(@|\.s-)([1-9]\d{0,14})-([0-9a-z]{17,32}-[0-9a-z]{1,11}(?:-closed)?)$/;
 /** Of the random part of a nonce: 64 bits. */
 const RANDOM_LENGTH = 16;
 const ASIDE = /^\d{4}-\d\d-\d\dT[\d.-]+Z-[0-9a-f]{64}-[0-9a-f]{8}$/;
@@ -97,15 +99,18 @@ export const isShard = (text: string): boolean => SHARD.test(text);
 
 /** What a file in a shard is; null: not one of ours. */
 export function entryOf(file: string): Entry | null {
-  const match = ENTRY.exec(file);
+  if (file.length === NAME_LENGTH) return isName(file) ? { kind: 'record', name: file } : null;
+  const match = OF_WRITER.exec(file);
   if (match === null) return null;
-  const [, name = '', mark, seq, nonce = ''] = match;
-  if (mark === undefined) return { kind: 'record', name };
+  const [, mark, seq, nonce = ''] = match;
+  const name = file.slice(0, NAME_LENGTH);
   return { kind: mark === '@' ? 'token' : 'staged', name, seq: Number(seq), nonce };
 }
 
 /** What tokens of a version's successors are called: the beginning. */
 export const successorPrefix = (name: Name, { seq }: Version): string => `${name}@${seq + 1}-`;
+
+export const isSame = (a: Version, b: Version): boolean => a.seq === b.seq && a.nonce === b.nonce;
 
 export const isClosed = ({ nonce }: Version): boolean => nonce.endsWith(CLOSED);
 

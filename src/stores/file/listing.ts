@@ -11,15 +11,13 @@ import {
 } from '../../core/contract.js';
 import { SessionError } from '../../core/errors.js';
 import { readdir, subdirectories, turn, type Steps } from './calls.js';
-import { entryOf, isClosed, isName, isShard, type Layout, type Name } from './layout.js';
+import { NAME_LENGTH, entryOf, isClosed, isName, isShard, type Layout, type Name } from './layout.js';
 import { asStoreError } from './faults.js';
 import type { OwnerIndex } from './owner-index.js';
 import { recordOf, type Sessions } from './sessions.js';
 
 /** A name, to go on after it, or a shard, to begin with it. */
 const CURSOR = /^[0-9a-f]{3}(?:[0-9a-f]{61})?$/;
-/** Characters of a name without anything after it. */
-const NAME_LENGTH = 64;
 /** Shards that one page lists at most: most may be empty after a mass expiry. */
 const SHARDS_PER_PAGE = 256;
 

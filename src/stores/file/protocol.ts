@@ -70,6 +70,7 @@ import {
   type Steps,
 } from './calls.js';
 import {
+  isSame,
   nameOf,
   successorPrefix,
   tagOf,
@@ -328,8 +329,6 @@ export class Protocol {
     return found === undefined ? null : { seq: version.seq + 1, nonce: found.slice(prefix.length) };
   }
 }
-
-const isSame = (a: Version, b: Version): boolean => a.seq === b.seq && a.nonce === b.nonce;
 
 /** A time in seconds that holds an end in ms and a tag, and half a microsecond for the rounding on its way. */
 const secondsOf = (ms: number, tag: number): number => (ms * 1_000 + tag + 0.5) / 1e6;
