@@ -2,10 +2,41 @@
 import { decodeData, encodeData, type DataLimits } from '../core/json.js';
 import { rebase } from '../core/merge.js';
 
+/** How live data becomes the text that is stored. */
+export interface Encoding {
+  /** @throws {SessionError} if the data cannot be stored */
+  encode(live: Record<string, unknown>): string;
+  /** Whether the data still is what this text says. */
+  isText(live: Record<string, unknown>, text: string): boolean;
+}
+
+/** Session data and nothing else, within limits. */
+export const dataEncoding = (limits: DataLimits): Encoding => ({
+  encode: (live) => encodeData(live, limits),
+  isText(live, text) {
+    try {
+      // Equal texts are the common case; the checks are for what is about to be stored.
+      return JSON.stringify(live) === text && !hidesValues(live);
+    } catch {
+      // `encode` says what is wrong with it.
+      return false;
+    }
+  },
+});
+
+/** JSON leaves functions and symbols out: a text that has not changed does not show them. */
+function hidesValues(live: Record<string, unknown>): boolean {
+  for (const key of Object.keys(live)) {
+    const type = typeof live[key];
+    if (type === 'function' || type === 'symbol') return true;
+  }
+  return false;
+}
+
 export class Bag {
   /** What the handler reads and changes: `req.session`. */
   readonly live: Record<string, unknown>;
-  readonly #limits: DataLimits;
+  readonly #encoding: Encoding;
   /** What the store holds, as far as this request knows. */
   #base: string;
   /** What was last handed to a commit: the base, unless one is under way. */
@@ -13,35 +44,20 @@ export class Bag {
   #failed = false;
 
   /** @param live Holds the data that `base` is the text of. */
-  constructor(live: Record<string, unknown>, base: string, limits: DataLimits) {
+  constructor(live: Record<string, unknown>, base: string, encoding: Encoding) {
     this.live = live;
-    this.#limits = limits;
+    this.#encoding = encoding;
     this.#base = this.#sent = base;
   }
 
-  /** The data as text. @throws {SessionError} if it cannot be stored, see `encodeData` */
+  /** The data as text. @throws {SessionError} if it cannot be stored */
   encode(): string {
-    return encodeData(this.live, this.#limits);
+    return this.#encoding.encode(this.live);
   }
 
-  /** The text of data that no commit has been handed yet, or `null`. @throws {SessionError} see `encodeData` */
+  /** The text of data that no commit has been handed yet, or `null`. @throws {SessionError} if it cannot be stored */
   pending(): string | null {
-    try {
-      // Equal texts are the common case; the checks are for what is about to be stored.
-      if (JSON.stringify(this.live) === this.#sent && !this.#hidesValues()) return null;
-    } catch {
-      // `encode` says what is wrong with it.
-    }
-    return this.encode();
-  }
-
-  /** JSON leaves functions and symbols out: a text that has not changed does not show them. */
-  #hidesValues(): boolean {
-    for (const key of Object.keys(this.live)) {
-      const type = typeof this.live[key];
-      if (type === 'function' || type === 'symbol') return true;
-    }
-    return false;
+    return this.#encoding.isText(this.live, this.#sent) ? null : this.encode();
   }
 
   /** What the store holds of a key, as far as this request knows: a copy. */

@@ -53,8 +53,10 @@ export type Change =
     };
 
 export interface Move {
-  /** Another idle time for the session, ms. */
-  readonly idleMs?: number;
+  /** Another idle time for the session, ms; `null`: the store's own. */
+  readonly idleMs?: number | null;
+  /** When the session ends, epoch ms, where that is not for the commit to say. */
+  readonly expiresAt?: number | null;
 }
 
 export interface Committed {
@@ -265,9 +267,10 @@ export class Lanes {
     landing: readonly { job: WriteJob }[],
   ): SessionRecord {
     const now = this.#options.clock.now();
-    const idleMs = landing.reduce<number | null>((idle, { job }) => job.move.idleMs ?? idle, record.idleMs);
+    const move = landing.reduce<Move>((moves, { job }) => ({ ...moves, ...job.move }), {});
+    const { idleMs = record.idleMs } = move;
     const moves = !exists || idleMs !== record.idleMs || isTouchDue(record, now, this.#options.touchAfter);
-    const expiresAt = moves ? expiryAt(now, idleMs, record.deadlineAt) : record.expiresAt;
+    const { expiresAt = moves ? expiryAt(now, idleMs, record.deadlineAt) : record.expiresAt } = move;
     return { ...record, data, idleMs, expiresAt, version: newVersion() };
   }
 

@@ -84,10 +84,10 @@ export function largestKeys(text: string): { key: string; bytes: number }[] {
 }
 
 /**
- * Data from stored text. Reserved names that a foreign writer stored are dropped.
+ * What stands in stored text, without keys that pollute prototypes.
  * @throws {SessionError} ERR_SESSION_CORRUPT unless the text is a JSON object.
  */
-export function decodeData(text: string): Record<string, unknown> {
+export function parseData(text: string): Record<string, unknown> {
   let data: unknown;
   try {
     data = MAY_POLLUTE.test(text)
@@ -98,9 +98,17 @@ export function decodeData(text: string): Record<string, unknown> {
   }
   if (typeof data !== 'object' || data === null || Array.isArray(data))
     throw new SessionError('ERR_SESSION_CORRUPT', 'The stored session is not a JSON object.');
-  const object = data as Record<string, unknown>;
-  for (const key of Object.keys(object)) if (isReserved(key)) Reflect.deleteProperty(object, key);
-  return object;
+  return data as Record<string, unknown>;
+}
+
+/**
+ * Data from stored text. Reserved names that a foreign writer stored are dropped.
+ * @throws {SessionError} ERR_SESSION_CORRUPT unless the text is a JSON object.
+ */
+export function decodeData(text: string): Record<string, unknown> {
+  const data = parseData(text);
+  for (const key of Object.keys(data)) if (isReserved(key)) Reflect.deleteProperty(data, key);
+  return data;
 }
 
 interface Budget {

@@ -1,5 +1,5 @@
 // The three-way merge of sessions by top-level key, and the rebase of live data onto what was stored.
-import { decodeData } from './json.js';
+import { decodeData, parseData } from './json.js';
 
 /** A session in parts: top-level key -> JSON text of its value. */
 export type Parts = Map<string, string>;
@@ -7,8 +7,9 @@ export type Parts = Map<string, string>;
 /** What one side changed: key -> new JSON text, or `undefined` for a deletion. */
 export type Changes = ReadonlyMap<string, string | undefined>;
 
+/** All keys: those that a foreign writer reserves for itself (`cookie`) are kept for it. */
 export function partsOf(text: string): Parts {
-  return new Map(Object.entries(decodeData(text)).map(([key, value]) => [key, JSON.stringify(value)]));
+  return new Map(Object.entries(parseData(text)).map(([key, value]) => [key, JSON.stringify(value)]));
 }
 
 /** The text of parts, with the keys in the order in which an object made of it would list them. */

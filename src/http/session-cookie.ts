@@ -38,13 +38,13 @@ export class SessionCookie {
           "Behind a proxy that ends TLS, app.set('trust proxy', ...); on plain HTTP, cookie.secure: false.",
       );
     }
-    this.#append(res, this.#line(id, remaining, secure === true || (secure === 'auto' && isSecure(req))));
+    appendCookie(res, this.#line(id, remaining, secure === true || (secure === 'auto' && isSecure(req))));
   }
 
   clear(req: IncomingMessage, res: ServerResponse): void {
     const { secure } = this.#config.cookie;
     const attributes = this.#attributes(secure === true || (secure === 'auto' && isSecure(req)));
-    this.#append(res, clearCookieLine(this.#config.cookieName, attributes));
+    appendCookie(res, clearCookieLine(this.#config.cookieName, attributes));
   }
 
   #line(id: SessionId, remaining: number | null, secure: boolean): string {
@@ -56,14 +56,15 @@ export class SessionCookie {
   #attributes(secure: boolean): string {
     return secure ? this.#config.attributes.secure : this.#config.attributes.plain;
   }
+}
 
-  #append(res: ServerResponse, line: string): void {
-    res.appendHeader('Set-Cookie', line);
-    // What sets a session must not be given to another user by a cache, whatever the app said (OWASP ASVS 5, V14).
-    const caching = res.getHeader('Cache-Control');
-    if (typeof caching !== 'string' || !/(^|[\s,])no-store($|[\s,])/i.test(caching))
-      res.setHeader('Cache-Control', 'no-store');
-  }
+/** Adds a cookie that sets a session, or takes it away, to those that are there. */
+export function appendCookie(res: ServerResponse, line: string): void {
+  res.appendHeader('Set-Cookie', line);
+  // What sets a session must not be given to another user by a cache, whatever the app said (OWASP ASVS 5, V14).
+  const caching = res.getHeader('Cache-Control');
+  if (typeof caching !== 'string' || !/(^|[\s,])no-store($|[\s,])/i.test(caching))
+    res.setHeader('Cache-Control', 'no-store');
 }
 
 /** Express's own answer, which knows `trust proxy`; outside Express, the connection's. */

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 
 import { sessionEnded } from '../commit/attempts.js';
-import { Bag } from '../commit/bag.js';
+import { Bag, dataEncoding } from '../commit/bag.js';
 import type { Change, Committed, Move, TextChange } from '../commit/lanes.js';
 import type { SessionId, SessionRecord } from '../core/contract.js';
 import { hasCode, SessionError } from '../core/errors.js';
@@ -119,7 +119,8 @@ export class SessionView {
   async commit(change: Change): Promise<Committed> {
     const session = this.session as Session;
     const bag = this.bag as Bag;
-    const move: Move = this.newIdle === undefined ? {} : { idleMs: this.newIdle };
+    const idleMs = this.newIdle;
+    const move: Move = idleMs === undefined ? {} : { idleMs };
     this.newIdle = undefined;
     this.#underWay++;
     const commit = this.#engine.lanes.write(session, change, move);
@@ -137,7 +138,7 @@ export class SessionView {
       return committed;
     } catch (error) {
       bag.fail();
-      this.newIdle ??= move.idleMs;
+      this.newIdle ??= idleMs;
       if (hasCode(error, 'ERR_SESSION_ENDED')) become('ended');
       else if (session.record === null) become('absent');
       throw error;
@@ -241,7 +242,7 @@ export class SessionView {
   #hold(state: State, text: string): void {
     const live = this.#present(decodeData(text)) as Record<string, unknown>;
     // Not the text as it was read: other writers order and space it as they like, or use names that are dropped here.
-    this.bag = new Bag(live, JSON.stringify(live), this.#engine.config.limits);
+    this.bag = new Bag(live, JSON.stringify(live), dataEncoding(this.#engine.config.limits));
     this.state = state;
   }
 }

@@ -127,7 +127,8 @@ export class MemoryStore extends RecordStore {
     'close',
   );
   protected override readonly cleanupIntervalMs: number;
-  readonly #maxAge: number;
+  /** Life of a session that brings no expiry of its own, ms. */
+  protected readonly maxAgeMs: number;
   readonly #maxSessions: number;
   readonly #entries = new Map<SessionKey, Entry>();
   /** Places of the listing order. A freed place is used again, so that a page goes on where the last one ended. */
@@ -141,12 +142,14 @@ export class MemoryStore extends RecordStore {
   #closedCount = 0;
 
   /** @throws {SessionError} ERR_SESSION_OPTIONS */
-  constructor(options: MemoryStoreOptions = {}) {
-    checkOptions('MemoryStore', memoryStoreSchema, options);
+  constructor(options?: MemoryStoreOptions) {
+    // Nothing to check needs no zod, which the express-session drop-in does without.
+    if (options !== undefined) checkOptions('MemoryStore', memoryStoreSchema, options);
     super(options);
-    this.#maxAge = options.maxAge ?? DAY_MS;
-    this.#maxSessions = options.maxSessions ?? Infinity;
-    const { cleanupInterval = DEFAULT_INTERVAL_MS, indexInterval = 0 } = options;
+    const { maxAge = DAY_MS, maxSessions = Infinity } = options ?? {};
+    const { cleanupInterval = DEFAULT_INTERVAL_MS, indexInterval = 0 } = options ?? {};
+    this.maxAgeMs = maxAge;
+    this.#maxSessions = maxSessions;
     this.cleanupIntervalMs = Math.min(cleanupInterval || DEFAULT_INTERVAL_MS, MAX_TIMER_MS);
     this.#rebuild = new Periodic(
       this.clock,
@@ -162,6 +165,11 @@ export class MemoryStore extends RecordStore {
 
   findSync(key: SessionKey): SessionRecord | null {
     return this.#living(key)?.toRecord(true) ?? null;
+  }
+
+  /** The keys of everything that is stored, at once. */
+  keys(): SessionKey[] {
+    return [...this.#entries.keys()];
   }
 
   override find(key: SessionKey): Promise<SessionRecord | null> {
@@ -280,7 +288,7 @@ export class MemoryStore extends RecordStore {
   }
 
   #dueAt(expiresAt: number | null, deadlineAt: number | null): number {
-    return Math.min(expiresAt ?? this.clock.now() + this.#maxAge, deadlineAt ?? Infinity);
+    return Math.min(expiresAt ?? this.clock.now() + this.maxAgeMs, deadlineAt ?? Infinity);
   }
 
   #expire(entry: Entry): void {

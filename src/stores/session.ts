@@ -1,6 +1,9 @@
 // The session and cookie objects of the express-session API, for a store that is asked for one (`store.load`,
 // `store.createSession`, the real express-session). SessionManager's own `req.session` lives in `http/`.
+import { serialize, type CookieSerializeOptions } from 'cookie';
+
 import { answer, type Callback } from '../core/callback.js';
+import { SessionError } from '../core/errors.js';
 import type { Store } from './store.js';
 
 /** What express-session keeps of a cookie in a stored session. */
@@ -11,9 +14,15 @@ export interface CookieData {
   httpOnly?: boolean;
   domain?: string;
   secure?: boolean | 'auto';
-  sameSite?: boolean | 'lax' | 'strict' | 'none';
+  sameSite?: boolean | 'lax' | 'strict' | 'none' | 'auto';
   priority?: 'low' | 'medium' | 'high';
   partitioned?: boolean;
+}
+
+/** What the cookie of a new session is made of. */
+export interface CookieOptions extends CookieData {
+  /** Milliseconds from now. */
+  maxAge?: number | null;
 }
 
 /** A session as the express-session API stores it: data and a cookie. */
@@ -29,26 +38,42 @@ export interface SessionRequest {
   session?: unknown;
 }
 
+/** `false` and undefined are express-session's other ways to say null. */
+type Moment = Date | string | null | undefined | false;
+
 /** A cookie with its times: `maxAge` counts down, `originalMaxAge` is what it was set to, `null` dies with the browser. */
 export class Cookie {
   path = '/';
   httpOnly = true;
+  declare domain?: string;
+  declare secure?: boolean | 'auto';
+  declare sameSite?: boolean | 'lax' | 'strict' | 'none' | 'auto';
+  declare priority?: 'low' | 'medium' | 'high';
+  declare partitioned?: boolean;
   originalMaxAge: number | null = null;
   #expires: Date | null = null;
 
-  constructor(data: CookieData = {}) {
-    const { expires, originalMaxAge, ...attributes } = data;
+  /** @throws {SessionError} ERR_SESSION_VALUE */
+  constructor(options?: CookieOptions | CookieData | null) {
+    if (options == null) return;
+    if (typeof options !== 'object')
+      throw new SessionError('ERR_SESSION_VALUE', 'The argument options of a Cookie must be an object.');
+    const { data: _, originalMaxAge, ...attributes } = options as CookieData & { data?: unknown };
     Object.assign(this, attributes);
-    this.expires = expires ?? null;
-    if (originalMaxAge !== undefined) this.originalMaxAge = originalMaxAge;
+    this.originalMaxAge = originalMaxAge ?? this.originalMaxAge;
   }
 
   get expires(): Date | null {
     return this.#expires;
   }
 
-  set expires(at: Date | string | null) {
-    this.#expires = at === null ? null : new Date(at);
+  set expires(at: Moment) {
+    if (typeof at === 'number')
+      throw new SessionError(
+        'ERR_SESSION_VALUE',
+        'cookie.expires takes a Date. For a number of milliseconds from now, set cookie.maxAge.',
+      );
+    this.#expires = typeof at === 'string' ? new Date(at) : at || null;
     this.originalMaxAge = this.maxAge;
   }
 
@@ -57,14 +82,35 @@ export class Cookie {
     return this.#expires === null ? null : this.#expires.valueOf() - Date.now();
   }
 
-  set maxAge(ms: number | null) {
-    this.expires = ms === null ? null : new Date(Date.now() + ms);
-    this.originalMaxAge = ms;
+  set maxAge(ms: number | Date | null | undefined | false) {
+    if (ms && typeof ms !== 'number' && !(ms instanceof Date))
+      throw new SessionError(
+        'ERR_SESSION_VALUE',
+        'cookie.maxAge must be a number of milliseconds, or null for a cookie that ends with the browser.',
+      );
+    this.expires = typeof ms === 'number' ? new Date(Date.now() + ms) : ms;
+    if (typeof ms === 'number') this.originalMaxAge = ms;
   }
 
-  /** The attributes as a `Set-Cookie` serializer takes them. */
+  /** What is stored, and what a serializer takes; the order of the fields is express-session's. */
   get data(): CookieData {
-    return Object.assign({}, this, { expires: this.expires });
+    const { originalMaxAge, partitioned, priority, expires, secure, httpOnly, domain, path, sameSite } = this;
+    return {
+      originalMaxAge,
+      partitioned,
+      priority,
+      expires,
+      secure,
+      httpOnly,
+      domain,
+      path,
+      sameSite,
+    } as CookieData;
+  }
+
+  /** A `Set-Cookie` line. @throws {TypeError} for an attribute that no cookie can have */
+  serialize(name: string, value: string): string {
+    return serialize(name, value, this.data as CookieSerializeOptions);
   }
 
   toJSON(): CookieData {
@@ -80,7 +126,7 @@ export class Session {
 
   constructor(req: SessionRequest, stored: StoredSession = {}) {
     Object.defineProperty(this, 'req', { value: req });
-    Object.defineProperty(this, 'id', { value: req.sessionID });
+    Object.defineProperty(this, 'id', { value: req.sessionID, configurable: true });
     const { cookie, ...data } = stored;
     // Stored names never shadow methods.
     for (const [key, value] of Object.entries(data))
@@ -88,13 +134,14 @@ export class Session {
     this.cookie = new Cookie(cookie);
   }
 
-  touch(): this {
-    return this.resetMaxAge();
+  /** Lets the cookie's `maxAge` begin anew, at once. */
+  touch(callback?: Callback<this>): Promise<this> {
+    return this.resetMaxAge(callback);
   }
 
-  resetMaxAge(): this {
+  resetMaxAge(callback?: Callback<this>): Promise<this> {
     this.cookie.maxAge = this.cookie.originalMaxAge;
-    return this;
+    return answer(Promise.resolve(this), callback);
   }
 
   save(callback?: Callback): Promise<void> {

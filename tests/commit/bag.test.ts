@@ -1,9 +1,10 @@
 // One request's live data: what of it is pending, and what a commit's end does to it.
-import { Bag } from '../../src/commit/bag.js';
+import { Bag, dataEncoding } from '../../src/commit/bag.js';
 import { DEFAULT_LIMITS } from '../../src/core/json.js';
 import { withCode } from '../support/failures.js';
 
-const bagOf = (data: Record<string, unknown>): Bag => new Bag(data, JSON.stringify(data), DEFAULT_LIMITS);
+const bagOf = (data: Record<string, unknown>): Bag =>
+  new Bag(data, JSON.stringify(data), dataEncoding(DEFAULT_LIMITS));
 /** Hands what is pending to a commit. */
 const send = (bag: Bag): { base: string; mine: string } => {
   const mine = bag.encode();
@@ -40,7 +41,7 @@ it('says what is wrong with data that cannot be stored, and only when it has cha
 });
 
 it('keeps within the limits it was given', () => {
-  const bag = new Bag({}, '{}', { bytes: 20, depth: 9, keys: 9 });
+  const bag = new Bag({}, '{}', dataEncoding({ bytes: 20, depth: 9, keys: 9 }));
   bag.live['a'] = 'x'.repeat(20);
   expect(() => bag.encode()).toThrow(withCode('ERR_SESSION_TOO_LARGE') as Error);
 });

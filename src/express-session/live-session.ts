@@ -1,0 +1,87 @@
+// `req.session` of the drop-in: express-session's session object, whose methods go through the commit.
+import { answer, type Callback } from '../core/callback.js';
+import { SessionError } from '../core/errors.js';
+import type { Encoding } from '../commit/bag.js';
+import { Cookie, Session, type SessionRequest, type StoredSession } from '../stores/session.js';
+
+/** Who stores and ends the session of a request. */
+export interface Keeper {
+  save(session: LiveSession): Promise<void>;
+  reload(session: LiveSession): Promise<void>;
+  destroy(session: LiveSession): Promise<void>;
+  regenerate(): Promise<void>;
+}
+
+export class LiveSession extends Session {
+  readonly #keeper: Keeper;
+
+  constructor(keeper: Keeper, req: SessionRequest, stored: StoredSession) {
+    super(req, stored);
+    this.#keeper = keeper;
+  }
+
+  /** Whether a value is one, of this build of the package. */
+  static is(value: unknown): value is LiveSession {
+    return typeof value === 'object' && value !== null && #keeper in value;
+  }
+
+  override save(callback?: Callback): Promise<void> {
+    return this.#answer(this.#keeper.save(this), callback);
+  }
+
+  override reload(callback?: Callback): Promise<void> {
+    return this.#answer(this.#keeper.reload(this), callback);
+  }
+
+  override destroy(callback?: Callback): Promise<void> {
+    delete this.req.session;
+    return this.#answer(this.#keeper.destroy(this), callback);
+  }
+
+  override regenerate(callback?: Callback): Promise<void> {
+    return this.#answer(this.#keeper.regenerate(), callback);
+  }
+
+  /** A call that is not awaited fails the response if it fails, and not the process. */
+  #answer(call: Promise<void>, callback?: Callback): Promise<void> {
+    call.catch(() => undefined);
+    return answer(call, callback);
+  }
+}
+
+/** The data without the cookie: what tells whether a session was modified. */
+export function dataText(session: Session): string {
+  const { cookie: _, ...data } = session as unknown as StoredSession;
+  return stringified(data);
+}
+
+/** The whole session without its expiry, which the record has. */
+export const wholeSession: Encoding = {
+  encode(live) {
+    const data = dataText(live as unknown as Session);
+    const { expires: _, ...attributes } = cookieOf(live as unknown as Session).data;
+    return `{"cookie":${JSON.stringify(attributes)}${data === '{}' ? '' : ','}${data.slice(1)}`;
+  },
+  isText: (live, text) => wholeSession.encode(live) === text,
+};
+
+/** The session's cookie; an object that was put in its place becomes one. */
+export function cookieOf(session: Session): Cookie {
+  const cookie = session.cookie as Cookie | null | undefined;
+  if (cookie instanceof Cookie) return cookie;
+  session.cookie = new Cookie(cookie);
+  return session.cookie;
+}
+
+/** Whatever is in a session, its text is there at once or an error is (peers recurse until the response hangs). */
+function stringified(data: object): string {
+  try {
+    return JSON.stringify(data);
+  } catch (cause) {
+    throw new SessionError(
+      'ERR_SESSION_VALUE',
+      'The session cannot be stored: it holds something circular, a BigInt, or is nested too deep.',
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,131 @@
+// The options of express-session, and what they come down to. Names, defaults and what is refused are express-session's.
+import { KeyObject, randomBytes, type CipherKey } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { types } from 'node:util';
+
+import { systemClock, type Clock } from '../core/clock.js';
+import { isCookieName } from '../core/cookie.js';
+import { SessionError } from '../core/errors.js';
+import { assertStore, type ExpressStore } from '../stores/adapted-store.js';
+import { Cookie, type CookieOptions } from '../stores/session.js';
+import type { RecordStore } from '../stores/store.js';
+import { MemoryStore } from './stores.js';
+
+type CookieOption = Omit<CookieOptions, 'originalMaxAge'>;
+
+/** Options of `session()`: those of express-session 1.19, and a few of ours. */
+export interface SessionOptions<Req = IncomingMessage> {
+  /** Signs the cookie; of a list the first signs and all verify. Default: `req.secret`, which cookie-parser sets. */
+  secret?: CipherKey | CipherKey[];
+  /** Attributes of the cookie of a new session, or a function of the request that gives them. */
+  cookie?: CookieOption | ((req: Req) => CookieOption);
+  /** Makes ids. Default: 24 random bytes. */
+  genid?: (req: Req) => string;
+  /** The cookie's name. Default `connect.sid`. */
+  name?: string;
+  /** Another word for `name`. */
+  key?: string;
+  /** Whether `X-Forwarded-Proto` is believed. Default: what `req.secure` says. */
+  proxy?: boolean;
+  /** Stores a session that did not change, too. Default true, deprecated as a default. */
+  resave?: boolean;
+  /** Sends the cookie with every response. Default false. */
+  rolling?: boolean;
+  /** Stores new sessions that nobody wrote to. Default true, deprecated as a default. */
+  saveUninitialized?: boolean;
+  /** Where sessions are stored. Default: a new `MemoryStore`. */
+  store?: ExpressStore | RecordStore | MemoryStore;
+  /** What `req.session = null` means. Default `'keep'`. */
+  unset?: 'destroy' | 'keep';
+  /** A use without a change touches the store once in so many ms. Default 0: each time. */
+  touchAfter?: number;
+  /** The time for one load, save or end, ms, all its store calls together. Default 5,000. */
+  storeTimeout?: number;
+  /** Default: the system clock, guarded against jumps. */
+  clock?: Clock;
+}
+
+/** What the options come down to. */
+export interface Settings {
+  readonly secrets: readonly CipherKey[] | null;
+  readonly cookie: (req: IncomingMessage) => CookieOption;
+  readonly newId: (req: IncomingMessage) => unknown;
+  readonly name: string;
+  readonly proxy: boolean | undefined;
+  readonly resave: boolean;
+  readonly rolling: boolean;
+  readonly saveUninitialized: boolean;
+  readonly store: ExpressStore | RecordStore | MemoryStore;
+  readonly destroysUnset: boolean;
+  readonly touchAfter: number;
+  readonly storeTimeout: number;
+  readonly clock: Clock;
+}
+
+const DEFAULT_NAME = 'connect.sid';
+
+/** @throws {SessionError} ERR_SESSION_OPTIONS saying what is wrong with the first wrong option, and what to give */
+export function settingsOf(options: SessionOptions = {}): Settings {
+  const { secret, cookie = {}, genid = randomId, unset, proxy, store = new MemoryStore() } = options;
+  assertStore(store);
+  const {
+    name = DEFAULT_NAME,
+    touchAfter = 0,
+    storeTimeout = 5_000,
+    clock = systemClock,
+  } = {
+    ...options,
+    name: options.name || options.key || DEFAULT_NAME,
+  };
+  check(typeof genid === 'function', 'The genid option must be a function that returns an id.');
+  check(!unset || unset === 'destroy' || unset === 'keep', 'The unset option must be "destroy" or "keep".');
+  check(
+    typeof name === 'string' && isCookieName(name),
+    "The name option must be a cookie name: ASCII letters, digits and !#$%&'*+-.^_`|~",
+  );
+  check(
+    !Array.isArray(secret) || secret.length > 0,
+    'The secret option array must contain one or more strings.',
+  );
+  const secrets = secret ? [secret].flat() : null;
+  check(
+    secrets === null || secrets.every(isSecret),
+    'The secret option must be a string that is not empty, a Buffer or a KeyObject, or a list of them.',
+  );
+  check(isDuration(touchAfter), 'The touchAfter option must be a number of milliseconds, 0 for every use.');
+  check(
+    isDuration(storeTimeout) && storeTimeout > 0,
+    'The storeTimeout option must be a number of milliseconds above 0.',
+  );
+  // Bad attributes that are not a matter of the request are refused here and not by each request.
+  if (typeof cookie !== 'function') new Cookie(cookie as CookieOptions);
+  return {
+    secrets,
+    cookie: typeof cookie === 'function' ? (req) => cookie(req) : () => cookie,
+    newId: (req) => genid(req),
+    name,
+    proxy,
+    resave: options.resave ?? true,
+    rolling: Boolean(options.rolling),
+    saveUninitialized: options.saveUninitialized ?? true,
+    store,
+    destroysUnset: unset === 'destroy',
+    touchAfter,
+    storeTimeout,
+    clock,
+  };
+}
+
+/** As long as express-session's. */
+const randomId = (): string => randomBytes(24).toString('base64url');
+
+function isSecret(secret: unknown): boolean {
+  if (typeof secret === 'string') return secret !== '';
+  return secret instanceof KeyObject || types.isArrayBufferView(secret) || types.isAnyArrayBuffer(secret);
+}
+
+const isDuration = (value: unknown): boolean => typeof value === 'number' && value >= 0;
+
+function check(isGood: boolean, message: string): void {
+  if (!isGood) throw new SessionError('ERR_SESSION_OPTIONS', message);
+}

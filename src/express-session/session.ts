@@ -1,0 +1,115 @@
+// The drop-in for express-session: its options, its `req.session`, its cookie and its stored JSON, and our commit.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+import { Lanes } from '../commit/lanes.js';
+import { SessionError } from '../core/errors.js';
+import { ResponseGate, type Next } from '../http/response-gate.js';
+import { AdaptedStore, type ExpressStore } from '../stores/adapted-store.js';
+import { Cookie, Session, type SessionRequest } from '../stores/session.js';
+import type { RecordStore } from '../stores/store.js';
+import { settingsOf, type SessionOptions, type Settings } from './options.js';
+import { pathOf } from './request.js';
+import { MemoryStore, recordStoreIn, Store } from './stores.js';
+import { causeOf, Visit, type Backend, type VisitRequest } from './visit.js';
+import { Wire } from './wire.js';
+
+type Handler = (req: IncomingMessage, res: ServerResponse, next: Next) => void;
+
+const NO_LIMITS = { bytes: Infinity, depth: Infinity, keys: Infinity };
+const NOTHING_HAPPENED = { created: () => undefined, committed: () => undefined, conflict: () => undefined };
+
+const visits = new WeakMap<IncomingMessage, Visit>();
+
+/**
+ * Sessions as express-session offers them, on `req.session`.
+ * @throws {SessionError} ERR_SESSION_OPTIONS
+ *
+ * @example
+ * app.use(session({ secret: process.env.SESSION_SECRET, resave: false, saveUninitialized: false }));
+ */
+function session(options: SessionOptions = {}): Handler {
+  const settings = settingsOf(options);
+  warnOfDefaults(options);
+  const { store } = settings;
+  const backends = new Backends(settings);
+  const wire = settings.secrets === null ? null : new Wire(settings.name, settings.secrets);
+  (store as { generate?: unknown }).generate = (req: VisitRequest): void => {
+    visitOf(req).generate();
+  };
+  return (req: VisitRequest, res, next) => {
+    // Another session is there already.
+    if (req.session || !pathOf(req).startsWith(settings.cookie(req).path ?? '/')) {
+      next();
+      return;
+    }
+    const own = wire ?? wireOf(req, settings.name);
+    if (own === null) {
+      next(new SessionError('ERR_SESSION_OPTIONS', 'The secret option is required for sessions.'));
+      return;
+    }
+    req.sessionStore = store as NonNullable<SessionRequest['sessionStore']>;
+    const visit = new Visit(settings, backends.now(), own, req, res, next);
+    visits.set(req, visit);
+    visit.load().then(
+      () => {
+        ResponseGate.join(req, res, next, visit);
+        next();
+      },
+      (error: unknown) => {
+        next(causeOf(error));
+      },
+    );
+  };
+}
+
+/** The store as it is now: with methods of somebody else's in place of ours, it is somebody else's store. */
+class Backends {
+  readonly #settings: Settings;
+  #own: Backend | undefined;
+  #adapted: Backend | undefined;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+  }
+
+  now(): Backend {
+    const { store, clock } = this.#settings;
+    const own = recordStoreIn(store);
+    if (own !== null) return (this.#own ??= this.#backend(own, false));
+    return (this.#adapted ??= this.#backend(new AdaptedStore(store as ExpressStore, clock), true));
+  }
+
+  #backend(store: RecordStore, isForeign: boolean): Backend {
+    const lanes = new Lanes({ ...this.#settings, store, limits: NO_LIMITS }, NOTHING_HAPPENED);
+    return { store, lanes, isForeign };
+  }
+}
+
+/** What cookie-parser was given. */
+function wireOf(req: IncomingMessage, name: string): Wire | null {
+  const { secret } = req as { secret?: unknown };
+  return typeof secret === 'string' && secret !== '' ? new Wire(name, [secret]) : null;
+}
+
+function visitOf(req: IncomingMessage): Visit {
+  const visit = visits.get(req);
+  if (visit !== undefined) return visit;
+  throw new SessionError(
+    'ERR_SESSION_NO_MIDDLEWARE',
+    'store.generate(req) needs a request that passed session().',
+  );
+}
+
+function warnOfDefaults(options: SessionOptions): void {
+  for (const name of ['resave', 'saveUninitialized'] as const) {
+    if (options[name] === undefined)
+      process.emitWarning(
+        `session(): the option ${name} has no good default; set it to false.`,
+        'DeprecationWarning',
+        `WARN_SESSION_${name.toUpperCase()}`,
+      );
+  }
+}
+
+export default Object.assign(session, { Store, MemoryStore, Cookie, Session });
+export { Cookie, MemoryStore, Session, session, Store };

@@ -1,0 +1,383 @@
+// One request's session in the drop-in: express-session's rules about what is stored and when a cookie is sent, on top
+// of the commit that all sessions of this package go through.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+import { Bag } from '../commit/bag.js';
+import type { Lanes } from '../commit/lanes.js';
+import { StoreCalls } from '../commit/store-calls.js';
+import type { SessionId, SessionKey, SessionRecord } from '../core/contract.js';
+import { hasCode, SessionError } from '../core/errors.js';
+import { isTouchDue } from '../core/expiry.js';
+import { parseData } from '../core/json.js';
+import { isLiving, newVersion } from '../core/record.js';
+import type { GateParty, Next } from '../http/response-gate.js';
+import { appendCookie } from '../http/session-cookie.js';
+import { Session as Target } from '../http/session-target.js';
+import { Cookie, type CookieOptions, type SessionRequest, type StoredSession } from '../stores/session.js';
+import type { RecordStore } from '../stores/store.js';
+import { cookieOf, dataText, LiveSession, wholeSession, type Keeper } from './live-session.js';
+import type { Settings } from './options.js';
+import { isSecure } from './request.js';
+import type { Wire } from './wire.js';
+
+/** Where sessions are stored, and the queues of their commits. */
+export interface Backend {
+  readonly store: RecordStore;
+  readonly lanes: Lanes;
+  /** Stored by somebody else's code, which is called for each save that is asked for. */
+  readonly isForeign: boolean;
+}
+
+/** A request as express-session leaves it. */
+export type VisitRequest = IncomingMessage &
+  Partial<Omit<SessionRequest, 'sessionID'>> & { sessionID?: unknown };
+
+/** What is known of a session object that this request was given. */
+interface Hold {
+  readonly target: Target;
+  readonly bag: Bag;
+  /** The data at the time when the request came by the id: *modified* means another text than this. */
+  readonly original: string;
+  /** Its `save()` was called: what has not changed since is not stored again. */
+  isSaved: boolean;
+}
+
+export class Visit implements GateParty, Keeper {
+  readonly used = true;
+  readonly #settings: Settings;
+  readonly #backend: Backend;
+  readonly #wire: Wire;
+  readonly #req: VisitRequest;
+  readonly #res: ServerResponse | null;
+  readonly #next: Next;
+  readonly #holds = new WeakMap<LiveSession, Hold>();
+  /** The session that the request has, or had when it was taken away. */
+  #current: LiveSession | null = null;
+  /** The ids that the request brought under good signatures, and the one of them that names its session. */
+  #brought: readonly SessionId[] = [];
+  #cookieId: string | undefined;
+  /** This request ended a session that it brought: its cookie goes. */
+  #ended: Cookie | null = null;
+  /** The session was ended by another request: no cookie may be sent. */
+  #isInterrupted = false;
+  /** The handler's calls that have not settled yet; each waits for the one before. */
+  readonly #open = new Set<Promise<void>>();
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    settings: Settings,
+    backend: Backend,
+    wire: Wire,
+    req: VisitRequest,
+    res: ServerResponse | null,
+    next: Next,
+  ) {
+    this.#settings = settings;
+    this.#backend = backend;
+    this.#wire = wire;
+    this.#req = req;
+    this.#res = res;
+    this.#next = next;
+  }
+
+  /** Reads the session, or generates one. A fault rejects: it is never taken for "no session" (P5). */
+  async load(): Promise<void> {
+    this.#brought = this.#wire.read(this.#req);
+    const calls = this.#calls();
+    for (const id of this.#brought) {
+      if (this.#take(id, await calls.find(this.#backend.store.keyOf(id)))) return;
+    }
+    this.#begin();
+  }
+
+  /** Puts a fresh session on the request. */
+  generate(): void {
+    this.#current = this.#generated();
+    this.#req.session = this.#current;
+  }
+
+  save(session: LiveSession): Promise<void> {
+    return this.#call(async () => {
+      const hold = this.#holdOf(session);
+      const text = hold.bag.encode();
+      hold.isSaved = true;
+      try {
+        await this.#store(session, hold, text);
+      } catch (error) {
+        hold.isSaved = false;
+        throw error;
+      }
+    });
+  }
+
+  reload(session: LiveSession): Promise<void> {
+    return this.#call(async () => {
+      const { target, original } = this.#holdOf(session);
+      const found = target.record === null ? null : await this.#calls().find(target.key, true);
+      if (!isLiving(found)) throw new SessionError('ERR_SESSION_ENDED', 'failed to load session');
+      target.record = found;
+      this.#inflate(target, found, original);
+    });
+  }
+
+  destroy(session: LiveSession): Promise<void> {
+    return this.#call(async () => {
+      await this.#end(session);
+    });
+  }
+
+  regenerate(): Promise<void> {
+    return this.#call(async () => {
+      const session = this.#current;
+      if (session !== null) await this.#end(session);
+      this.generate();
+    });
+  }
+
+  seal(): void {
+    // Whatever is changed after this is for `save()`.
+  }
+
+  async settle(): Promise<void> {
+    for (const call of await Promise.allSettled(this.#open))
+      if (call.status === 'rejected') throw call.reason as Error;
+    await this.#settle().catch((error: unknown) => {
+      throw causeOf(error);
+    });
+  }
+
+  async #settle(): Promise<void> {
+    const { session, sessionID } = this.#req;
+    if (typeof sessionID !== 'string') return;
+    if (session === undefined || session === null) {
+      if (this.#settings.destroysUnset && this.#current !== null) await this.#end(this.#current);
+      return;
+    }
+    if (!LiveSession.is(session))
+      throw new SessionError(
+        'ERR_SESSION_ASSIGN',
+        'req.session was replaced. Change its keys; regenerate() or destroy() begin anew.',
+      );
+    const hold = this.#holdOf(session);
+    cookieOf(session).maxAge = cookieOf(session).originalMaxAge;
+    const text = hold.bag.pending();
+    const isNew = hold.target.record === null;
+    if (isNew ? this.#isWorthStoring(session, hold) : text !== null) {
+      await this.#storeFinally(session, hold, text ?? hold.bag.encode());
+    } else if (!isNew) {
+      await this.#keepAlive(session, hold);
+    }
+  }
+
+  decorate(res: ServerResponse): void {
+    const { session, sessionID } = this.#req;
+    try {
+      if (LiveSession.is(session) && typeof sessionID === 'string' && this.#isCookieDue(session, sessionID)) {
+        const cookie = cookieOf(session);
+        if (!cookie.secure || isSecure(this.#req, this.#settings.proxy))
+          appendCookie(res, cookie.serialize(this.#settings.name, this.#wire.sign(sessionID)));
+      } else if (this.#ended !== null && !this.#isInterrupted) {
+        this.#clear(res, this.#ended);
+      }
+    } catch (error) {
+      this.#tellAfterwards(error);
+    }
+  }
+
+  /** True if the record is a living session: then it is the request's. */
+  #take(id: SessionId, record: SessionRecord | null): boolean {
+    if (!isLiving(record)) return false;
+    this.#cookieId = id;
+    this.#req.sessionID = id;
+    this.#inflate(new Target(this.#backend.store, id, record), record);
+    return true;
+  }
+
+  #begin(): void {
+    // An id without a session counts as brought: its cookie is replaced by the new one.
+    this.#cookieId = this.#brought[0];
+    this.generate();
+  }
+
+  #inflate(target: Target, record: SessionRecord, original?: string): void {
+    const stored = parseData(record.data) as StoredSession;
+    if (typeof stored.cookie !== 'object' || (stored.cookie as object | null) === null)
+      throw new SessionError(
+        'ERR_SESSION_CORRUPT',
+        'Cannot read properties of the cookie of a stored session: it has none. express-session did not store it.',
+      );
+    const expires = record.expiresAt === null ? null : new Date(record.expiresAt);
+    const cookie = {
+      ...stored.cookie,
+      expires,
+      originalMaxAge: stored.cookie.originalMaxAge ?? record.idleMs,
+    };
+    const session = new LiveSession(this, this.#request, { ...stored, cookie });
+    this.#hold(session, target, original);
+    this.#current = session;
+    this.#req.session = session;
+  }
+
+  #generated(): LiveSession {
+    const { cookie: cookieFor, newId, proxy } = this.#settings;
+    const req = this.#req;
+    const idOf = (): SessionId => {
+      const id = newId(req);
+      req.sessionID = id;
+      return id as SessionId;
+    };
+    const id = idOf();
+    const options = cookieFor(req) as CookieOptions & { secure?: unknown; sameSite?: unknown };
+    const cookie = new Cookie(options);
+    const secure = isSecure(req, proxy);
+    if (options.secure === 'auto') cookie.secure = secure;
+    if (options.sameSite === 'auto') cookie.sameSite = secure ? 'none' : 'lax';
+    const session = new LiveSession(this, this.#request, {});
+    session.cookie = cookie;
+    const target = new Target(this.#backend.store, String(id) as SessionId, null, {
+      newId: () => {
+        const next = idOf();
+        Object.defineProperty(session, 'id', { value: next, configurable: true });
+        return next;
+      },
+      record: (key) => this.#firstRecord(key),
+    });
+    this.#hold(session, target);
+    return session;
+  }
+
+  #firstRecord(key: SessionKey): SessionRecord {
+    const createdAt = this.#settings.clock.now();
+    const times = { createdAt, deadlineAt: null, idleMs: null, expiresAt: null };
+    return { v: 1, key, data: '{}', version: newVersion(), ...times };
+  }
+
+  #hold(session: LiveSession, target: Target, original?: string): void {
+    const text = wholeSession.encode(session as unknown as Record<string, unknown>);
+    const bag = new Bag(session as unknown as Record<string, unknown>, text, wholeSession);
+    this.#holds.set(session, { target, bag, original: original ?? dataText(session), isSaved: false });
+  }
+
+  #holdOf(session: LiveSession): Hold {
+    const hold = this.#holds.get(session);
+    if (hold !== undefined) return hold;
+    throw new SessionError('ERR_SESSION_ASSIGN', "req.session is another request's session.");
+  }
+
+  #isModified(session: LiveSession, { original }: Hold): boolean {
+    return dataText(session) !== original;
+  }
+
+  /** Whether a session that is not stored yet is stored now. */
+  #isWorthStoring(session: LiveSession, hold: Hold): boolean {
+    return this.#settings.saveUninitialized || this.#isModified(session, hold);
+  }
+
+  /** A new id: if the session is stored for its own sake or was written to. A known one: if its expiry moves. */
+  #isCookieDue(session: LiveSession, sessionID: string): boolean {
+    if (this.#isInterrupted) return false;
+    const hold = this.#holdOf(session);
+    const isModified = this.#isModified(session, hold);
+    if (this.#cookieId !== sessionID) return this.#settings.saveUninitialized || isModified;
+    return this.#settings.rolling || (cookieOf(session).expires !== null && isModified);
+  }
+
+  async #store(session: LiveSession, hold: Hold, text: string): Promise<void> {
+    const { target, bag } = hold;
+    const { expires, originalMaxAge } = cookieOf(session);
+    const at = expires?.valueOf() ?? NaN;
+    const expiresAt = Number.isNaN(at) ? null : at;
+    const base = bag.send(text);
+    const isFirst = target.record === null;
+    try {
+      const change = { kind: 'text', base: isFirst ? '{}' : base, mine: text } as const;
+      const idleMs = expiresAt === null ? null : originalMaxAge;
+      const { record } = await this.#backend.lanes.write(target, change, { idleMs, expiresAt });
+      bag.settle(record.data);
+    } catch (error) {
+      bag.fail();
+      bag.settle(null);
+      throw error;
+    }
+  }
+
+  /** A change of a session that was ended elsewhere is dropped: it brings nothing back and harms no response (P2). */
+  async #storeFinally(session: LiveSession, hold: Hold, text: string): Promise<void> {
+    try {
+      await this.#store(session, hold, text);
+    } catch (error) {
+      if (!hasCode(error, 'ERR_SESSION_ENDED')) throw error;
+      this.#isInterrupted = true;
+    }
+  }
+
+  /** A session that did not change: stored all the same, or kept from expiring. */
+  async #keepAlive(session: LiveSession, hold: Hold): Promise<void> {
+    const { resave, touchAfter, clock } = this.#settings;
+    const { target, bag, isSaved } = hold;
+    const record = target.record as SessionRecord;
+    if (resave && !isSaved && this.#backend.isForeign) {
+      await this.#storeFinally(session, hold, bag.encode());
+      return;
+    }
+    if (this.#cookieId !== this.#req.sessionID) return;
+    const isDue =
+      touchAfter === 0 || record.expiresAt === null || isTouchDue(record, clock.now(), touchAfter);
+    if (!isDue) return;
+    try {
+      const expiresAt = cookieOf(session).expires?.valueOf() ?? null;
+      this.#isInterrupted = !(await this.#calls().extend(target.key, expiresAt, record));
+    } catch (error) {
+      // It harms no response; only no cookie may say that the session lives longer.
+      this.#isInterrupted = true;
+      this.#tellAfterwards(error);
+    }
+  }
+
+  /** Ends a session for good, and takes its cookie away if the request brought it. */
+  async #end(session: LiveSession): Promise<void> {
+    const { target } = this.#holdOf(session);
+    if (this.#current === session) this.#current = null;
+    if (target.record !== null) await this.#backend.lanes.end(target.key, target.record);
+    if (this.#brought.includes(target.id)) this.#ended = cookieOf(session);
+  }
+
+  #call(work: () => Promise<void>): Promise<void> {
+    const call = this.#last.then(work).catch((error: unknown) => {
+      throw causeOf(error);
+    });
+    this.#last = call.catch(() => undefined);
+    this.#open.add(call);
+    const close = (): void => {
+      this.#open.delete(call);
+    };
+    call.then(close, close);
+    return call;
+  }
+
+  #clear(res: ServerResponse, cookie: Cookie): void {
+    if (cookie.secure && !isSecure(this.#req, this.#settings.proxy)) return;
+    const gone = new Cookie({ ...cookie.data, expires: new Date(0) });
+    appendCookie(res, gone.serialize(this.#settings.name, ''));
+  }
+
+  /** A fault that harms no response: told when it has left. */
+  #tellAfterwards(error: unknown): void {
+    this.#res?.once('close', () => {
+      this.#next(causeOf(error));
+    });
+  }
+
+  get #request(): SessionRequest {
+    return this.#req as SessionRequest;
+  }
+
+  #calls(): StoreCalls {
+    return new StoreCalls(this.#backend.store, this.#settings.clock, this.#settings.storeTimeout);
+  }
+}
+
+/** The store's own error, as express-session hands it on. */
+export function causeOf(error: unknown): unknown {
+  return hasCode(error, 'ERR_SESSION_STORE') ? (error.cause ?? error) : error;
+}

@@ -1,0 +1,78 @@
+// The session cookie as express-session writes it: `s:<id>.<HMAC-SHA-256 in base64>`, percent-encoded.
+import { createHmac, timingSafeEqual, type CipherKey } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+
+import type { SessionId } from '../core/contract.js';
+import { cookieValues } from '../core/cookie.js';
+
+/** What cookie-parser puts on a request. */
+type WithParsedCookies = IncomingMessage & {
+  cookies?: Record<string, unknown>;
+  signedCookies?: Record<string, unknown>;
+};
+
+const PREFIX = 's:';
+
+export class Wire {
+  readonly #name: string;
+  readonly #secrets: readonly CipherKey[];
+
+  /** @param secrets The first signs, all verify. */
+  constructor(name: string, secrets: readonly CipherKey[]) {
+    this.#name = name;
+    this.#secrets = secrets;
+  }
+
+  /** The value of the cookie. */
+  sign(id: string): string {
+    return `${PREFIX}${id}.${mac(this.#secrets[0] as CipherKey, id)}`;
+  }
+
+  /** The ids that a request brings under a good signature, in the order of the header. Never throws. */
+  read(req: IncomingMessage): SessionId[] {
+    const { cookie } = req.headers;
+    const ids = (cookie === undefined ? [] : cookieValues(cookie, this.#name))
+      .map((value) => this.#verify(decoded(value)))
+      .filter((id) => id !== null);
+    return ids.length > 0 ? ids : this.#parsed(req);
+  }
+
+  /** What cookie-parser found, for whoever takes the header away. */
+  #parsed({ signedCookies, cookies }: WithParsedCookies): SessionId[] {
+    const signed = own(signedCookies, this.#name);
+    if (typeof signed === 'string' && signed !== '') return [signed as SessionId];
+    const value = own(cookies, this.#name);
+    const id = typeof value === 'string' ? this.#verify(value) : null;
+    return id === null ? [] : [id];
+  }
+
+  #verify(value: string): SessionId | null {
+    const dot = value.lastIndexOf('.');
+    if (!value.startsWith(PREFIX) || dot < 0) return null;
+    const id = value.slice(PREFIX.length, dot);
+    if (id === '') return null;
+    const given = Buffer.from(value.slice(dot + 1));
+    const isGood = this.#secrets.some((secret) => {
+      const wanted = Buffer.from(mac(secret, id));
+      return given.length === wanted.length && timingSafeEqual(given, wanted);
+    });
+    return isGood ? (id as SessionId) : null;
+  }
+}
+
+function mac(secret: CipherKey, id: string): string {
+  return createHmac('sha256', secret).update(id).digest('base64').replace(/=+$/, '');
+}
+
+/** Quotes around it are not part of a value (RFC 6265, 4.1.1); one that cannot be decoded is taken as it is. */
+function decoded(value: string): string {
+  const bare = value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
+  try {
+    return decodeURIComponent(bare);
+  } catch {
+    return bare;
+  }
+}
+
+const own = (object: Record<string, unknown> | undefined, name: string): unknown =>
+  object !== undefined && object !== null && Object.hasOwn(object, name) ? object[name] : undefined;

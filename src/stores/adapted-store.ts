@@ -1,0 +1,355 @@
+// Any express-session store as a RecordStore: what the contract asks for is made of get, set, touch and destroy.
+//
+// Such a store has no compare-and-set. Within this process writes of one session go one after the other, each against
+// what the store holds then, so that they merge and nothing comes back; another process can still write between our
+// `get` and our `set`. A session that ended is remembered for a minute, because most of these stores create what is
+// set. The record's version is the text of the session; the facts that express-session does not know (the absolute
+// end, the user) stand in its cookie, and only where there are any.
+import { hash } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+
+import type { Clock } from '../core/clock.js';
+import {
+  CLOSED_FOR_MS,
+  type Capability,
+  type Page,
+  type PageOptions,
+  type SessionId,
+  type SessionKey,
+  type SessionRecord,
+} from '../core/contract.js';
+import { SessionError } from '../core/errors.js';
+import { handleOf, isHandle } from '../core/ids.js';
+import { expiryOf } from './express-face.js';
+import { Cookie, type CookieData, type StoredSession } from './session.js';
+import { RecordStore } from './store.js';
+
+type Answer = (error?: unknown, result?: unknown) => void;
+type Method = (...args: never[]) => unknown;
+
+/** A store as the express-session ecosystem has them: with callbacks, with promises, or both. */
+export interface ExpressStore {
+  get: Method;
+  set: Method;
+  destroy: Method;
+  touch?: Method | undefined;
+  all?: Method | undefined;
+  length?: Method | number | undefined;
+  on?: Method | undefined;
+  generate?: Method | undefined;
+}
+
+/** What a record has and a session of the express-session API has not. */
+interface Facts {
+  readonly version: string;
+  /** The digest of the data that this version is of: another writer may keep the facts and change the data. */
+  readonly digest: string;
+  readonly createdAt: number;
+  readonly deadlineAt: number | null;
+  readonly owner?: string;
+  readonly meta?: SessionRecord['meta'];
+  /** The data has a cookie of its own. */
+  readonly hasCookie: boolean;
+}
+
+/** Writes whose version is not in the store: the last ones are remembered. */
+const MAX_REMEMBERED = 1_000;
+
+class CookieWithFacts extends Cookie {
+  readonly #facts: Facts | null;
+
+  constructor(data: CookieData, facts: Facts | null) {
+    super(data);
+    this.#facts = facts;
+  }
+
+  override get data(): CookieData {
+    return this.#facts === null ? super.data : Object.assign(super.data, { facts: this.#facts });
+  }
+}
+
+export class AdaptedStore extends RecordStore {
+  override readonly capabilities: ReadonlySet<Capability>;
+  readonly #store: ExpressStore;
+  readonly #closed = new Map<SessionKey, SessionRecord>();
+  readonly #written = new Map<SessionKey, { readonly version: string; readonly data: string }>();
+  readonly #queues = new Map<SessionKey, Promise<unknown>>();
+
+  /** @throws {SessionError} ERR_SESSION_OPTIONS for what is not a store */
+  constructor(store: ExpressStore, clock?: Clock) {
+    assertStore(store);
+    super({ idAtRest: 'plain', ...(clock === undefined ? null : { clock }) });
+    this.#store = store;
+    this.capabilities = typeof store.all === 'function' ? this.declares('page') : new Set();
+    // A store that fails in the background must not end the process.
+    if (store instanceof EventEmitter || typeof store.on === 'function')
+      (store as unknown as EventEmitter).on('error', (error) => this.report(error));
+  }
+
+  /** What it is called in messages. */
+  get kind(): string {
+    return this.#store.constructor.name;
+  }
+
+  override async find(key: SessionKey): Promise<SessionRecord | null> {
+    const closed = this.#closedRecord(key);
+    if (closed !== null) return closed;
+    const record = await this.#read(key);
+    // Closed while it was read.
+    return this.#closedRecord(key) ?? record;
+  }
+
+  /** Writes without asking: some stores never answer for what is not there. New ids are random. */
+  override async insert(record: SessionRecord): Promise<boolean> {
+    return this.#inTurn(record.key, async () => {
+      if (this.#closedRecord(record.key) !== null) return false;
+      await this.#write(record);
+      return true;
+    });
+  }
+
+  override async replace(record: SessionRecord, expectedVersion: string): Promise<boolean> {
+    const { key } = record;
+    return this.#inTurn(key, async () => {
+      const found = this.#closedRecord(key) ?? (await this.#read(key));
+      if (found?.version !== expectedVersion || found.closed !== undefined) return false;
+      if (record.closed === undefined) {
+        await this.#write(record);
+        return true;
+      }
+      await this.#call('destroy', key);
+      this.#close(record);
+      return true;
+    });
+  }
+
+  override async extend(key: SessionKey, expiresAt: number | null, record?: SessionRecord): Promise<boolean> {
+    if (this.#closedRecord(key) !== null) return false;
+    const asked = record !== undefined && typeof this.#store.touch === 'function';
+    return asked
+      ? this.#extend(record, expiresAt)
+      : this.#inTurn(key, async () => this.#extendNow(key, expiresAt));
+  }
+
+  override async remove(key: SessionKey): Promise<boolean> {
+    return this.#inTurn(key, async () => {
+      const wasClosed = this.#closed.delete(key);
+      this.#written.delete(key);
+      const wasThere = (await this.#read(key)) !== null;
+      if (wasThere) await this.#call('destroy', key);
+      return wasThere || wasClosed;
+    });
+  }
+
+  /** The store gives them all at once; this cuts them in pieces. */
+  async page({ cursor = '', limit, owner }: PageOptions): Promise<Page> {
+    const sessions = Object.entries(namedSessions(await this.#call('all'), this.kind));
+    const records: SessionRecord[] = [];
+    const ordered = sessions
+      .map(([id, session]) => [handleOf(id as SessionId) as string, id, session] as const)
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+    if (cursor !== '' && !isHandle(cursor))
+      throw new SessionError('ERR_SESSION_CURSOR', 'The cursor is not one that a page returned.');
+    for (const [handle, id, session] of ordered) {
+      if (handle <= cursor) continue;
+      const record = this.#recordOf(id as SessionKey, session);
+      if (
+        !this.#isOver(record) &&
+        this.#closedRecord(record.key) === null &&
+        (owner === undefined || record.owner === owner)
+      )
+        records.push(record);
+      if (records.length >= limit) return { records, cursor: handle };
+    }
+    return { records, cursor: null };
+  }
+
+  async #extendNow(key: SessionKey, expiresAt: number | null): Promise<boolean> {
+    const found = this.#closedRecord(key) ?? (await this.#read(key));
+    return found?.closed === undefined && found !== null && this.#extend(found, expiresAt);
+  }
+
+  async #extend(record: SessionRecord, expiresAt: number | null): Promise<boolean> {
+    const { key, deadlineAt } = record;
+    const end = deadlineAt === null ? expiresAt : Math.min(expiresAt ?? Infinity, deadlineAt);
+    if (end !== null && record.expiresAt !== null && end < record.expiresAt) return true;
+    const next = { ...record, expiresAt: end };
+    if (typeof this.#store.touch === 'function') await this.#call('touch', key, this.#sessionOf(next));
+    else await this.#write(next);
+    return true;
+  }
+
+  async #read(key: SessionKey): Promise<SessionRecord | null> {
+    let session: unknown;
+    try {
+      session = await this.#call('get', key);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException | null)?.code === 'ENOENT') return null;
+      throw error;
+    }
+    if (session === undefined || session === null || session === false) return null;
+    const record = this.#recordOf(key, session);
+    return this.#isOver(record) ? null : record;
+  }
+
+  async #write(record: SessionRecord): Promise<void> {
+    this.#written.delete(record.key);
+    await this.#call('set', record.key, this.#sessionOf(record));
+    this.#written.set(record.key, { version: record.version, data: record.data });
+    for (const oldest of this.#written.keys()) {
+      if (this.#written.size <= MAX_REMEMBERED) break;
+      this.#written.delete(oldest);
+    }
+  }
+
+  /** A record as the session that the store is given: an object of its own, with a cookie that counts. */
+  #sessionOf({
+    data,
+    version,
+    createdAt,
+    deadlineAt,
+    idleMs,
+    expiresAt,
+    owner,
+    meta,
+  }: SessionRecord): StoredSession {
+    const session = JSON.parse(data) as StoredSession;
+    const hasCookie = Object.hasOwn(session, 'cookie');
+    const isPlain = hasCookie && deadlineAt === null && owner === undefined && meta === undefined;
+    const facts: Facts | null = isPlain
+      ? null
+      : {
+          version,
+          digest: digestOf(data),
+          createdAt,
+          deadlineAt,
+          hasCookie,
+          ...(owner === undefined ? null : { owner }),
+          ...(meta === undefined ? null : { meta }),
+        };
+    const expires = expiresAt === null ? null : new Date(expiresAt);
+    const cookie = new CookieWithFacts({ ...session.cookie, expires, originalMaxAge: idleMs }, facts);
+    return { ...session, cookie };
+  }
+
+  /** @throws {SessionError} ERR_SESSION_CORRUPT for what is no session */
+  #recordOf(key: SessionKey, stored: unknown): SessionRecord {
+    if (typeof stored !== 'object' || stored === null || Array.isArray(stored))
+      throw new SessionError('ERR_SESSION_CORRUPT', `${this.kind} returned a session that is not an object.`);
+    const { cookie: storedCookie, ...rest } = stored as StoredSession;
+    // As JSON says it: a Cookie of any package, dates, whatever the store made of it.
+    const cookie = (storedCookie == null ? undefined : JSON.parse(JSON.stringify(storedCookie))) as
+      (CookieData & { facts?: Facts }) | undefined;
+    const { idleMs, expiresAt } = expiryOf({ ...(cookie === undefined ? null : { cookie }) });
+    const { facts, expires: _, ...attributes } = cookie ?? {};
+    const hasCookie = cookie !== undefined && facts?.hasCookie !== false;
+    const data = JSON.stringify(hasCookie ? { cookie: attributes, ...rest } : rest);
+    const written = this.#written.get(key);
+    const known = written?.data === data ? written.version : data;
+    return {
+      v: 1,
+      key,
+      data,
+      version: facts !== undefined && facts.digest === digestOf(data) ? facts.version : known,
+      createdAt: facts?.createdAt ?? 0,
+      deadlineAt: facts?.deadlineAt ?? null,
+      idleMs: idleMs ?? cookie?.originalMaxAge ?? null,
+      expiresAt,
+      ...(facts?.owner === undefined ? null : { owner: facts.owner }),
+      ...(facts?.meta === undefined ? null : { meta: facts.meta }),
+    };
+  }
+
+  #isOver({ expiresAt, deadlineAt }: SessionRecord): boolean {
+    const now = this.clock.now();
+    return (expiresAt ?? Infinity) <= now || (deadlineAt ?? Infinity) <= now;
+  }
+
+  #close(record: SessionRecord): void {
+    this.#closed.set(record.key, record);
+    this.#written.delete(record.key);
+    // In the order of their ends: all live for the same minute.
+    for (const [key, { closed }] of this.#closed) {
+      if ((closed?.at ?? 0) + CLOSED_FOR_MS > this.clock.now()) break;
+      this.#closed.delete(key);
+    }
+  }
+
+  #closedRecord(key: SessionKey): SessionRecord | null {
+    const closed = this.#closed.get(key);
+    if (closed === undefined || !this.#isOver(closed)) return closed ?? null;
+    this.#closed.delete(key);
+    return null;
+  }
+
+  #inTurn<T>(key: SessionKey, job: () => Promise<T>): Promise<T> {
+    const run = (this.#queues.get(key) ?? Promise.resolve()).then(job);
+    const settled = run.catch(() => undefined);
+    this.#queues.set(key, settled);
+    void settled.then(() => {
+      if (this.#queues.get(key) === settled) this.#queues.delete(key);
+    });
+    return run;
+  }
+
+  /**
+   * Calls a method that may take a callback, return a promise, or both. Looked up at the call: people replace them.
+   * Where it takes a callback, a promise that resolves to nothing says nothing: its work may go on.
+   */
+  #call(name: 'get' | 'set' | 'touch' | 'destroy' | 'all', ...args: unknown[]): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const method = this.#store[name] as (...args: unknown[]) => unknown;
+      const answer: Answer = (error, result) => {
+        if (error === undefined || error === null || error === false) resolve(result);
+        else reject(error);
+      };
+      const returned = method.call(this.#store, ...args, answer);
+      if (typeof (returned as PromiseLike<unknown> | null | undefined)?.then !== 'function') return;
+      const takesCallback = method.length > args.length;
+      (returned as PromiseLike<unknown>).then((result) => {
+        if (result !== undefined || !takesCallback) resolve(result);
+      }, reject);
+    });
+  }
+}
+
+const digestOf = (data: string): string => hash('sha256', data, 'base64url');
+
+/** The sessions that `all()` gave, by id. @throws {SessionError} ERR_SESSION_UNSUPPORTED if they have none */
+function namedSessions(all: unknown, kind: string): Record<string, unknown> {
+  if (!Array.isArray(all)) return (all ?? {}) as Record<string, unknown>;
+  return Object.fromEntries(
+    all.map((session: { id?: unknown } | null) => {
+      const { id, ...rest } = session ?? {};
+      if (typeof id !== 'string')
+        throw new SessionError(
+          'ERR_SESSION_UNSUPPORTED',
+          `${kind}.all() does not say which session is which.`,
+        );
+      return [id, rest];
+    }),
+  );
+}
+
+/** @throws {SessionError} ERR_SESSION_OPTIONS */
+export function assertStore(store: unknown): asserts store is ExpressStore {
+  const missing = ['get', 'set', 'destroy'].filter(
+    (name) => typeof (store as Record<string, unknown> | null | undefined)?.[name] !== 'function',
+  );
+  if (missing.length > 0)
+    throw new SessionError(
+      'ERR_SESSION_OPTIONS',
+      `The option "store" has no method ${missing.join(', ')}: it must be a session store with get, set and destroy.`,
+    );
+}
+
+/**
+ * A store of the express-session ecosystem as one that keeps the contract as far as it can; a RecordStore as it is.
+ * @throws {SessionError} ERR_SESSION_OPTIONS for what is not a store
+ */
+export function fromExpressStore(
+  store: ExpressStore | RecordStore,
+  options: { clock?: Clock } = {},
+): RecordStore {
+  return RecordStore.is(store) ? store : new AdaptedStore(store, options.clock);
+}
