@@ -51,7 +51,7 @@ export class LiveSession extends Session {
 
 /** The data without the cookie: what tells whether a session was modified. */
 export function dataText(session: Session): string {
-  const { cookie: _, ...data } = session as unknown as StoredSession;
+  const { cookie, ...data } = session as unknown as StoredSession;
   return stringified(data);
 }
 
@@ -59,7 +59,7 @@ export function dataText(session: Session): string {
 export const wholeSession: Encoding = {
   encode(live) {
     const data = dataText(live as unknown as Session);
-    const { expires: _, ...attributes } = cookieOf(live as unknown as Session).data;
+    const { expires, ...attributes } = cookieOf(live as unknown as Session).data;
     return `{"cookie":${JSON.stringify(attributes)}${data === '{}' ? '' : ','}${data.slice(1)}`;
   },
   isText: (live, text) => wholeSession.encode(live) === text,

@@ -6,49 +6,70 @@ import { types } from 'node:util';
 import { systemClock, type Clock } from '../core/clock.js';
 import { isCookieName } from '../core/cookie.js';
 import { SessionError } from '../core/errors.js';
-import { assertStore, type ExpressStore } from '../stores/adapted-store.js';
+import { assertStore } from '../stores/adapted-store.js';
+import type { ExpressStore } from '../stores/call-store.js';
 import { Cookie, type CookieOptions } from '../stores/session.js';
 import type { RecordStore } from '../stores/store.js';
 import { MemoryStore } from './stores.js';
 
-type CookieOption = Omit<CookieOptions, 'originalMaxAge'>;
+/** Attributes of the cookie of a new session. */
+export interface CookieAttributes {
+  /** Milliseconds from now. Default none: a cookie that ends with the browser. */
+  maxAge?: number | undefined;
+  /** Prefer `maxAge`, which begins anew with each use. */
+  expires?: Date | null | undefined;
+  /** Default true. */
+  httpOnly?: boolean | undefined;
+  /** Default `/`. */
+  path?: string | undefined;
+  domain?: string | undefined;
+  /** `'auto'`: on requests that are secure. Default none. */
+  secure?: boolean | 'auto' | undefined;
+  /** `true` is `'strict'`; `'auto'` is `'none'` on secure requests and else `'lax'`. Default none. */
+  sameSite?: boolean | 'lax' | 'strict' | 'none' | 'auto' | undefined;
+  priority?: 'low' | 'medium' | 'high' | undefined;
+  partitioned?: boolean | undefined;
+  /** Not used, as in express-session: the session cookie is always signed and encoded. */
+  signed?: boolean | undefined;
+  encode?: ((value: string) => string) | undefined;
+}
 
 /** Options of `session()`: those of express-session 1.19, and a few of ours. */
 export interface SessionOptions<Req = IncomingMessage> {
   /** Signs the cookie; of a list the first signs and all verify. Default: `req.secret`, which cookie-parser sets. */
-  secret?: CipherKey | CipherKey[];
+  secret?: CipherKey | CipherKey[] | undefined;
   /** Attributes of the cookie of a new session, or a function of the request that gives them. */
-  cookie?: CookieOption | ((req: Req) => CookieOption);
+  cookie?: CookieAttributes | ((req: Req) => CookieAttributes) | undefined;
   /** Makes ids. Default: 24 random bytes. */
-  genid?: (req: Req) => string;
+  genid?: ((req: Req) => string) | undefined;
   /** The cookie's name. Default `connect.sid`. */
-  name?: string;
+  name?: string | undefined;
   /** Another word for `name`. */
-  key?: string;
+  key?: string | undefined;
   /** Whether `X-Forwarded-Proto` is believed. Default: what `req.secure` says. */
-  proxy?: boolean;
+  proxy?: boolean | undefined;
   /** Stores a session that did not change, too. Default true, deprecated as a default. */
-  resave?: boolean;
+  resave?: boolean | undefined;
   /** Sends the cookie with every response. Default false. */
-  rolling?: boolean;
+  rolling?: boolean | undefined;
   /** Stores new sessions that nobody wrote to. Default true, deprecated as a default. */
-  saveUninitialized?: boolean;
+  saveUninitialized?: boolean | undefined;
   /** Where sessions are stored. Default: a new `MemoryStore`. */
-  store?: ExpressStore | RecordStore | MemoryStore;
+  store?: ExpressStore | RecordStore | MemoryStore | undefined;
   /** What `req.session = null` means. Default `'keep'`. */
-  unset?: 'destroy' | 'keep';
+  unset?: 'destroy' | 'keep' | undefined;
   /** A use without a change touches the store once in so many ms. Default 0: each time. */
-  touchAfter?: number;
+  touchAfter?: number | undefined;
   /** The time for one load, save or end, ms, all its store calls together. Default 5,000. */
-  storeTimeout?: number;
+  storeTimeout?: number | undefined;
   /** Default: the system clock, guarded against jumps. */
-  clock?: Clock;
+  clock?: Clock | undefined;
 }
 
 /** What the options come down to. */
 export interface Settings {
   readonly secrets: readonly CipherKey[] | null;
-  readonly cookie: (req: IncomingMessage) => CookieOption;
+  readonly cookie: (req: IncomingMessage) => CookieAttributes;
   readonly newId: (req: IncomingMessage) => unknown;
   readonly name: string;
   readonly proxy: boolean | undefined;
@@ -75,10 +96,10 @@ export function settingsOf(options: SessionOptions = {}): Settings {
     clock = systemClock,
   } = {
     ...options,
-    name: options.name || options.key || DEFAULT_NAME,
+    name: firstOf(options.name, options.key) ?? DEFAULT_NAME,
   };
   check(typeof genid === 'function', 'The genid option must be a function that returns an id.');
-  check(!unset || unset === 'destroy' || unset === 'keep', 'The unset option must be "destroy" or "keep".');
+  check(!unset || ['destroy', 'keep'].includes(unset), 'The unset option must be "destroy" or "keep".');
   check(
     typeof name === 'string' && isCookieName(name),
     "The name option must be a cookie name: ASCII letters, digits and !#$%&'*+-.^_`|~",
@@ -123,6 +144,9 @@ function isSecret(secret: unknown): boolean {
   if (typeof secret === 'string') return secret !== '';
   return secret instanceof KeyObject || types.isArrayBufferView(secret) || types.isAnyArrayBuffer(secret);
 }
+
+/** An empty name is none, as in express-session. */
+const firstOf = (...names: (string | undefined)[]): string | undefined => names.find(Boolean);
 
 const isDuration = (value: unknown): boolean => typeof value === 'number' && value >= 0;
 

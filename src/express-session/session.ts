@@ -1,19 +1,18 @@
 // The drop-in for express-session: its options, its `req.session`, its cookie and its stored JSON, and our commit.
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 
 import { Lanes } from '../commit/lanes.js';
 import { SessionError } from '../core/errors.js';
-import { ResponseGate, type Next } from '../http/response-gate.js';
-import { AdaptedStore, type ExpressStore } from '../stores/adapted-store.js';
-import { Cookie, Session, type SessionRequest } from '../stores/session.js';
-import type { RecordStore } from '../stores/store.js';
+import { ResponseGate } from '../http/response-gate.js';
+import { AdaptedStore, limitsOf } from '../stores/adapted-store.js';
+import type { SessionRequest } from '../stores/session.js';
+import { RecordStore } from '../stores/store.js';
 import { settingsOf, type SessionOptions, type Settings } from './options.js';
 import { pathOf } from './request.js';
-import { MemoryStore, recordStoreIn, Store } from './stores.js';
+import { recordStoreIn } from './stores.js';
+import type { Handler } from './types.js';
 import { causeOf, Visit, type Backend, type VisitRequest } from './visit.js';
 import { Wire } from './wire.js';
-
-type Handler = (req: IncomingMessage, res: ServerResponse, next: Next) => void;
 
 const NO_LIMITS = { bytes: Infinity, depth: Infinity, keys: Infinity };
 const NOTHING_HAPPENED = { created: () => undefined, committed: () => undefined, conflict: () => undefined };
@@ -27,9 +26,9 @@ const visits = new WeakMap<IncomingMessage, Visit>();
  * @example
  * app.use(session({ secret: process.env.SESSION_SECRET, resave: false, saveUninitialized: false }));
  */
-function session(options: SessionOptions = {}): Handler {
+export function session(options: SessionOptions = {}): Handler {
   const settings = settingsOf(options);
-  warnOfDefaults(options);
+  warnOf(options);
   const { store } = settings;
   const backends = new Backends(settings);
   const wire = settings.secrets === null ? null : new Wire(settings.name, settings.secrets);
@@ -47,7 +46,7 @@ function session(options: SessionOptions = {}): Handler {
       next(new SessionError('ERR_SESSION_OPTIONS', 'The secret option is required for sessions.'));
       return;
     }
-    req.sessionStore = store as NonNullable<SessionRequest['sessionStore']>;
+    req.sessionStore = store as SessionRequest['sessionStore'];
     const visit = new Visit(settings, backends.now(), own, req, res, next);
     visits.set(req, visit);
     visit.load().then(
@@ -76,7 +75,7 @@ class Backends {
     const { store, clock } = this.#settings;
     const own = recordStoreIn(store);
     if (own !== null) return (this.#own ??= this.#backend(own, false));
-    return (this.#adapted ??= this.#backend(new AdaptedStore(store as ExpressStore, clock), true));
+    return (this.#adapted ??= this.#backend(new AdaptedStore(store, clock), true));
   }
 
   #backend(store: RecordStore, isForeign: boolean): Backend {
@@ -100,7 +99,13 @@ function visitOf(req: IncomingMessage): Visit {
   );
 }
 
-function warnOfDefaults(options: SessionOptions): void {
+/** Once for each code, as Node does with deprecations. */
+function warnOf(options: SessionOptions): void {
+  const { store } = options;
+  if (store !== undefined && recordStoreIn(store) === null && !RecordStore.is(store)) {
+    const [code, message] = limitsOf(store);
+    process.emitWarning(message, { type: 'SessionWarning', code });
+  }
   for (const name of ['resave', 'saveUninitialized'] as const) {
     if (options[name] === undefined)
       process.emitWarning(
@@ -110,6 +115,3 @@ function warnOfDefaults(options: SessionOptions): void {
       );
   }
 }
-
-export default Object.assign(session, { Store, MemoryStore, Cookie, Session });
-export { Cookie, MemoryStore, Session, session, Store };

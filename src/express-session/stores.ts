@@ -3,11 +3,12 @@
 import { EventEmitter } from 'node:events';
 
 import { answer, type Callback } from '../core/callback.js';
+import { callStore, type ExpressStore } from '../stores/call-store.js';
 import type { SessionId } from '../core/contract.js';
 import { sessionOf } from '../stores/express-face.js';
 import { MemoryStore as Memory } from '../stores/memory-store.js';
-import type { Session, SessionRequest, StoredSession } from '../stores/session.js';
-import { RecordStore, Store as Base } from '../stores/store.js';
+import { Session, type SessionRequest, type StoredSession } from '../stores/session.js';
+import { RecordStore } from '../stores/store.js';
 
 const INNER = Symbol.for('session-store-js.inner');
 const METHODS = ['get', 'set', 'touch', 'destroy'] as const;
@@ -26,15 +27,47 @@ export interface Store extends EventEmitter {
   createSession(req: SessionRequest, stored: StoredSession): Session;
 }
 
-// eslint-disable-next-line @typescript-eslint/no-unsafe-function-type -- callable and constructible, as functions were
-type OldConstructor<T> = Function & { new (): T; (this: T): void; prototype: T };
+/** Callable and constructible, as functions were. */
+interface OldConstructor<T extends object> {
+  new (): T;
+  (this: T): void;
+  readonly prototype: T;
+}
 
 export const Store = function (this: Store) {
   Reflect.apply(EventEmitter as unknown as () => void, this, []);
 } as unknown as OldConstructor<Store>;
 inherit(Store, EventEmitter);
-for (const name of ['regenerate', 'load', 'createSession'] as const)
-  define(Store.prototype, name, Base.prototype[name]);
+define(
+  Store.prototype,
+  'regenerate',
+  function (this: Store & ExpressStore, req: SessionRequest, callback?: Callback) {
+    const regenerate = async (): Promise<void> => {
+      try {
+        await callStore(this, 'destroy', req.sessionID);
+      } finally {
+        this.generate(req);
+      }
+    };
+    return answer(regenerate(), callback);
+  },
+);
+define(
+  Store.prototype,
+  'load',
+  function (this: Store & ExpressStore, sid: string, callback?: Callback<Session | null>) {
+    const load = async (): Promise<Session | null> => {
+      const stored = (await callStore(this, 'get', sid)) as StoredSession | null | undefined;
+      return stored == null ? null : this.createSession({ sessionID: sid, sessionStore: this }, stored);
+    };
+    return answer(load(), callback);
+  },
+);
+define(Store.prototype, 'createSession', function (this: Store, req: SessionRequest, stored: StoredSession) {
+  const session = new Session(req, stored);
+  req.session = session;
+  return session;
+});
 
 /** Sessions in the memory of this process, for development and tests. */
 export interface MemoryStore extends Store {
@@ -56,7 +89,8 @@ export const MemoryStore = function (this: MemoryStore) {
 inherit(MemoryStore, Store);
 for (const name of [...METHODS, 'clear', 'length'] as const) {
   define(MemoryStore.prototype, name, function (this: MemoryStore, ...args: never[]): unknown {
-    return Reflect.apply(Memory.prototype[name], innerOf(this), args);
+    const inner = innerOf(this);
+    return (inner[name] as (...args: never[]) => unknown).apply(inner, args);
   });
 }
 define(
@@ -121,10 +155,8 @@ function byId(inner: Memory): Record<string, StoredSession> {
   return sessions;
 }
 
-function inherit(constructor: { prototype: object }, parent: { prototype: object }): void {
-  constructor.prototype = Object.create(parent.prototype, {
-    constructor: { value: constructor, configurable: true, writable: true },
-  }) as object;
+function inherit(constructor: { readonly prototype: object }, parent: { readonly prototype: object }): void {
+  Object.setPrototypeOf(constructor.prototype, parent.prototype);
   Object.setPrototypeOf(constructor, parent);
 }
 

@@ -7,8 +7,8 @@ import { cookieValues } from '../core/cookie.js';
 
 /** What cookie-parser puts on a request. */
 type WithParsedCookies = IncomingMessage & {
-  cookies?: Record<string, unknown>;
-  signedCookies?: Record<string, unknown>;
+  cookies?: Record<string, unknown> | null;
+  signedCookies?: Record<string, unknown> | null;
 };
 
 const PREFIX = 's:';
@@ -74,5 +74,5 @@ function decoded(value: string): string {
   }
 }
 
-const own = (object: Record<string, unknown> | undefined, name: string): unknown =>
-  object !== undefined && object !== null && Object.hasOwn(object, name) ? object[name] : undefined;
+const own = (object: Record<string, unknown> | null | undefined, name: string): unknown =>
+  object != null && Object.hasOwn(object, name) ? object[name] : undefined;

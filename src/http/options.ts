@@ -13,6 +13,8 @@ import { DEFAULT_LIMITS, type DataLimits } from '../core/json.js';
 import { checkOptions, optionFaults, type Fields } from '../core/options.js';
 import { FileStore, fileStoreSchema, type FileStoreOptions } from '../stores/file-store.js';
 import { MemoryStore, memoryStoreSchema, type MemoryStoreOptions } from '../stores/memory-store.js';
+import { assertStore, fromExpressStore, limitsOf } from '../stores/adapted-store.js';
+import type { ExpressStore } from '../stores/call-store.js';
 import { RecordStore } from '../stores/store.js';
 
 /** A pino-shaped logger: an object with facts, then a sentence. Never given an id, a cookie or session data. */
@@ -42,8 +44,11 @@ export interface SessionManagerOptions<AppSession extends object = Record<string
   storeType?: 'memory' | 'file';
   /** Options of the store that is built. Its `maxAge` or `ttl` is `maxAge` unless they say otherwise. */
   storeOptions?: MemoryStoreOptions | FileStoreOptions;
-  /** A store of your own, instead of `storeType`. It is yours to close. */
-  store?: RecordStore;
+  /**
+   * A store of your own, instead of `storeType`: a `RecordStore`, or any express-session store, which is adapted and
+   * keeps the promises as far as it can. It is yours to close.
+   */
+  store?: RecordStore | ExpressStore;
   /** Signs cookies. With a list, the first signs and all verify. In production each takes 32 bytes at least. */
   secret: string | readonly string[];
   /** Default `sid`, or `__Host-sid` where the cookie is secure, has path `/` and no domain. */
@@ -116,8 +121,8 @@ const schema = ({ z, field }: Fields) => {
     storeType: field(z.enum(['memory', 'file']), "'memory' or 'file'"),
     storeOptions: field(z.looseObject({}), 'an object'),
     store: field(
-      z.custom((value) => RecordStore.is(value)),
-      'a store that extends RecordStore',
+      z.custom((value) => isStore(value)),
+      'a store: one that extends RecordStore, or an express-session store with get, set and destroy',
     ),
     secret: z.custom(
       (value) =>
@@ -216,7 +221,10 @@ export function resolveOptions<AppSession extends object>(
   const cookie = resolveCookie(options.cookie);
   const { load = 'lazy' } = options;
   return {
-    store: options.store ?? builtStore(options, maxAge, clock),
+    store:
+      options.store === undefined
+        ? builtStore(options, maxAge, clock)
+        : fromExpressStore(options.store, { clock }),
     ownsStore: options.store === undefined,
     secrets: [options.secret].flat(),
     cookieName: options.cookieName ?? (isHostBound(cookie) ? '__Host-sid' : 'sid'),
@@ -238,10 +246,28 @@ export function resolveOptions<AppSession extends object>(
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     clock,
     production: isProduction(),
-    warnings: isWeak(options.secret)
-      ? [['WARN_SESSION_SECRET', 'The session secret is short or a placeholder: production will refuse it.']]
-      : [],
+    warnings: warningsOf(options),
   };
+}
+
+function warningsOf({ secret, store }: SessionManagerOptions): Config['warnings'] {
+  const warnings: [string, string][] = [];
+  if (isWeak(secret))
+    warnings.push([
+      'WARN_SESSION_SECRET',
+      'The session secret is short or a placeholder: production will refuse it.',
+    ]);
+  if (store !== undefined && !RecordStore.is(store)) warnings.push(limitsOf(store));
+  return warnings;
+}
+
+function isStore(value: unknown): boolean {
+  try {
+    assertStore(value);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function builtStore(

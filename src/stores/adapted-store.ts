@@ -20,24 +20,11 @@ import {
 } from '../core/contract.js';
 import { SessionError } from '../core/errors.js';
 import { handleOf, isHandle } from '../core/ids.js';
+import { isLiving } from '../core/record.js';
+import { callStore, type ExpressStore } from './call-store.js';
 import { expiryOf } from './express-face.js';
 import { Cookie, type CookieData, type StoredSession } from './session.js';
 import { RecordStore } from './store.js';
-
-type Answer = (error?: unknown, result?: unknown) => void;
-type Method = (...args: never[]) => unknown;
-
-/** A store as the express-session ecosystem has them: with callbacks, with promises, or both. */
-export interface ExpressStore {
-  get: Method;
-  set: Method;
-  destroy: Method;
-  touch?: Method | undefined;
-  all?: Method | undefined;
-  length?: Method | number | undefined;
-  on?: Method | undefined;
-  generate?: Method | undefined;
-}
 
 /** What a record has and a session of the express-session API has not. */
 interface Facts {
@@ -117,7 +104,7 @@ export class AdaptedStore extends RecordStore {
         await this.#write(record);
         return true;
       }
-      await this.#call('destroy', key);
+      await callStore(this.#store, 'destroy', key);
       this.#close(record);
       return true;
     });
@@ -136,14 +123,14 @@ export class AdaptedStore extends RecordStore {
       const wasClosed = this.#closed.delete(key);
       this.#written.delete(key);
       const wasThere = (await this.#read(key)) !== null;
-      if (wasThere) await this.#call('destroy', key);
+      if (wasThere) await callStore(this.#store, 'destroy', key);
       return wasThere || wasClosed;
     });
   }
 
   /** The store gives them all at once; this cuts them in pieces. */
   async page({ cursor = '', limit, owner }: PageOptions): Promise<Page> {
-    const sessions = Object.entries(namedSessions(await this.#call('all'), this.kind));
+    const sessions = Object.entries(namedSessions(await callStore(this.#store, 'all'), this.kind));
     const records: SessionRecord[] = [];
     const ordered = sessions
       .map(([id, session]) => [handleOf(id as SessionId) as string, id, session] as const)
@@ -166,7 +153,7 @@ export class AdaptedStore extends RecordStore {
 
   async #extendNow(key: SessionKey, expiresAt: number | null): Promise<boolean> {
     const found = this.#closedRecord(key) ?? (await this.#read(key));
-    return found?.closed === undefined && found !== null && this.#extend(found, expiresAt);
+    return isLiving(found) && this.#extend(found, expiresAt);
   }
 
   async #extend(record: SessionRecord, expiresAt: number | null): Promise<boolean> {
@@ -174,7 +161,8 @@ export class AdaptedStore extends RecordStore {
     const end = deadlineAt === null ? expiresAt : Math.min(expiresAt ?? Infinity, deadlineAt);
     if (end !== null && record.expiresAt !== null && end < record.expiresAt) return true;
     const next = { ...record, expiresAt: end };
-    if (typeof this.#store.touch === 'function') await this.#call('touch', key, this.#sessionOf(next));
+    if (typeof this.#store.touch === 'function')
+      await callStore(this.#store, 'touch', key, this.#sessionOf(next));
     else await this.#write(next);
     return true;
   }
@@ -182,7 +170,7 @@ export class AdaptedStore extends RecordStore {
   async #read(key: SessionKey): Promise<SessionRecord | null> {
     let session: unknown;
     try {
-      session = await this.#call('get', key);
+      session = await callStore(this.#store, 'get', key);
     } catch (error) {
       if ((error as NodeJS.ErrnoException | null)?.code === 'ENOENT') return null;
       throw error;
@@ -194,7 +182,7 @@ export class AdaptedStore extends RecordStore {
 
   async #write(record: SessionRecord): Promise<void> {
     this.#written.delete(record.key);
-    await this.#call('set', record.key, this.#sessionOf(record));
+    await callStore(this.#store, 'set', record.key, this.#sessionOf(record));
     this.#written.set(record.key, { version: record.version, data: record.data });
     for (const oldest of this.#written.keys()) {
       if (this.#written.size <= MAX_REMEMBERED) break;
@@ -241,7 +229,7 @@ export class AdaptedStore extends RecordStore {
     const cookie = (storedCookie == null ? undefined : JSON.parse(JSON.stringify(storedCookie))) as
       (CookieData & { facts?: Facts }) | undefined;
     const { idleMs, expiresAt } = expiryOf({ ...(cookie === undefined ? null : { cookie }) });
-    const { facts, expires: _, ...attributes } = cookie ?? {};
+    const { facts, expires, ...attributes } = cookie ?? {};
     const hasCookie = cookie !== undefined && facts?.hasCookie !== false;
     const data = JSON.stringify(hasCookie ? { cookie: attributes, ...rest } : rest);
     const written = this.#written.get(key);
@@ -250,7 +238,7 @@ export class AdaptedStore extends RecordStore {
       v: 1,
       key,
       data,
-      version: facts !== undefined && facts.digest === digestOf(data) ? facts.version : known,
+      version: facts?.digest === digestOf(data) ? facts.version : known,
       createdAt: facts?.createdAt ?? 0,
       deadlineAt: facts?.deadlineAt ?? null,
       idleMs: idleMs ?? cookie?.originalMaxAge ?? null,
@@ -277,7 +265,8 @@ export class AdaptedStore extends RecordStore {
 
   #closedRecord(key: SessionKey): SessionRecord | null {
     const closed = this.#closed.get(key);
-    if (closed === undefined || !this.#isOver(closed)) return closed ?? null;
+    if (closed === undefined) return null;
+    if (!this.#isOver(closed)) return closed;
     this.#closed.delete(key);
     return null;
   }
@@ -290,26 +279,6 @@ export class AdaptedStore extends RecordStore {
       if (this.#queues.get(key) === settled) this.#queues.delete(key);
     });
     return run;
-  }
-
-  /**
-   * Calls a method that may take a callback, return a promise, or both. Looked up at the call: people replace them.
-   * Where it takes a callback, a promise that resolves to nothing says nothing: its work may go on.
-   */
-  #call(name: 'get' | 'set' | 'touch' | 'destroy' | 'all', ...args: unknown[]): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const method = this.#store[name] as (...args: unknown[]) => unknown;
-      const answer: Answer = (error, result) => {
-        if (error === undefined || error === null || error === false) resolve(result);
-        else reject(error);
-      };
-      const returned = method.call(this.#store, ...args, answer);
-      if (typeof (returned as PromiseLike<unknown> | null | undefined)?.then !== 'function') return;
-      const takesCallback = method.length > args.length;
-      (returned as PromiseLike<unknown>).then((result) => {
-        if (result !== undefined || !takesCallback) resolve(result);
-      }, reject);
-    });
   }
 }
 
@@ -329,6 +298,15 @@ function namedSessions(all: unknown, kind: string): Record<string, unknown> {
       return [id, rest];
     }),
   );
+}
+
+/** What an express-session store cannot promise, as a warning: `[code, sentence]`. */
+export function limitsOf(store: ExpressStore): [string, string] {
+  return [
+    'WARN_SESSION_STORE',
+    `${store.constructor.name} is an express-session store, without compare-and-set: writes of this process merge, ` +
+      'but one of another process at the same moment can be lost, and a session that ended there can come back.',
+  ];
 }
 
 /** @throws {SessionError} ERR_SESSION_OPTIONS */

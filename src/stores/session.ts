@@ -4,7 +4,7 @@ import { serialize, type CookieSerializeOptions } from 'cookie';
 
 import { answer, type Callback } from '../core/callback.js';
 import { SessionError } from '../core/errors.js';
-import type { Store } from './store.js';
+import { callStore, type ExpressStore } from './call-store.js';
 
 /** What express-session keeps of a cookie in a stored session. */
 export interface CookieData {
@@ -34,7 +34,9 @@ export interface StoredSession {
 /** The request that a session hangs on. */
 export interface SessionRequest {
   sessionID: string;
-  sessionStore: Store;
+  sessionStore: ExpressStore & {
+    createSession(req: SessionRequest, stored: StoredSession): Session;
+  };
   session?: unknown;
 }
 
@@ -58,7 +60,7 @@ export class Cookie {
     if (options == null) return;
     if (typeof options !== 'object')
       throw new SessionError('ERR_SESSION_VALUE', 'The argument options of a Cookie must be an object.');
-    const { data: _, originalMaxAge, ...attributes } = options as CookieData & { data?: unknown };
+    const { data, originalMaxAge, ...attributes } = options as CookieData & { data?: unknown };
     Object.assign(this, attributes);
     this.originalMaxAge = originalMaxAge ?? this.originalMaxAge;
   }
@@ -73,7 +75,7 @@ export class Cookie {
         'ERR_SESSION_VALUE',
         'cookie.expires takes a Date. For a number of milliseconds from now, set cookie.maxAge.',
       );
-    this.#expires = typeof at === 'string' ? new Date(at) : at || null;
+    this.#expires = typeof at === 'string' ? new Date(at) : at === false ? null : (at ?? null);
     this.originalMaxAge = this.maxAge;
   }
 
@@ -145,14 +147,18 @@ export class Session {
   }
 
   save(callback?: Callback): Promise<void> {
-    return answer(this.req.sessionStore.set(this.id, this as unknown as StoredSession), callback);
+    const save = async (): Promise<void> => {
+      await callStore(this.req.sessionStore, 'set', this.id, this);
+    };
+    return answer(save(), callback);
   }
 
   /** Loads the session anew and puts it on the request. */
   reload(callback?: Callback): Promise<void> {
     const reload = async (): Promise<void> => {
-      const stored = await this.req.sessionStore.get(this.id);
-      if (stored === null) throw new Error('failed to load session');
+      const stored = (await callStore(this.req.sessionStore, 'get', this.id)) as
+        StoredSession | null | undefined;
+      if (stored == null) throw new Error('failed to load session');
       this.req.sessionStore.createSession(this.req, stored);
     };
     return answer(reload(), callback);
@@ -160,10 +166,16 @@ export class Session {
 
   destroy(callback?: Callback): Promise<void> {
     delete this.req.session;
-    return answer(this.req.sessionStore.destroy(this.id), callback);
+    const destroy = async (): Promise<void> => {
+      await callStore(this.req.sessionStore, 'destroy', this.id);
+    };
+    return answer(destroy(), callback);
   }
 
   regenerate(callback?: Callback): Promise<void> {
-    return answer(this.req.sessionStore.regenerate(this.req), callback);
+    const regenerate = async (): Promise<void> => {
+      await callStore(this.req.sessionStore, 'regenerate', this.req);
+    };
+    return answer(regenerate(), callback);
   }
 }

@@ -1,0 +1,29 @@
+// The function with what express-session has on it, typed as express-session is. The two entries give it its names.
+import { Cookie, Session } from '../stores/session.js';
+import { session as createSession } from './session.js';
+import { MemoryStore, Store } from './stores.js';
+import type * as types from './types.js';
+
+export type MemoryStoreClass = new () => types.MemoryStore;
+export interface SessionClass {
+  readonly prototype: types.Session;
+}
+
+/** The middleware, with what express-session has on it. */
+export interface SessionMiddleware {
+  (options?: types.SessionOptions): types.Handler;
+  readonly Cookie: typeof Cookie;
+  readonly MemoryStore: MemoryStoreClass;
+  readonly Session: SessionClass;
+  readonly Store: types.StoreClass;
+}
+
+export const session: SessionMiddleware = Object.assign(
+  (options?: types.SessionOptions) => createSession(options as Parameters<typeof createSession>[0]),
+  {
+    Cookie,
+    MemoryStore: MemoryStore as unknown as MemoryStoreClass,
+    Session: Session as unknown as SessionClass,
+    Store: Store as unknown as types.StoreClass,
+  },
+);

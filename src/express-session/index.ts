@@ -1,0 +1,45 @@
+// `session-store-js/express-session`: `import session from`, in place of express-session. For `require` see index.cts.
+import type { Cookie as CookieClass } from '../stores/session.js';
+import { session as dropIn, type SessionMiddleware } from './drop-in.js';
+import type * as types from './types.js';
+
+/** What sessions hold. Add to it: `declare module 'session-store-js/express-session' { interface SessionData { ... } }`. */
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type -- what an augmentation merges with
+export interface SessionData extends types.BaseData {}
+type Data = SessionData;
+
+declare global {
+  // eslint-disable-next-line @typescript-eslint/no-namespace -- where Express's types are augmented
+  namespace Express {
+    interface Request {
+      session: types.RequestSession<SessionData>;
+      sessionID: string;
+      sessionStore: types.RequestStore;
+    }
+  }
+}
+
+// Types only (erased), so that it may merge with the constant below.
+// eslint-disable-next-line @typescript-eslint/no-namespace
+namespace session {
+  export type Cookie = CookieClass;
+  export type CookieOptions = types.CookieOptions;
+  export type MemoryStore = types.MemoryStore;
+  export type Session = types.Session;
+  export type SessionData = Data;
+  export type SessionOptions = types.SessionOptions;
+  export type Store = types.Store;
+}
+
+const session: SessionMiddleware = dropIn;
+
+export default session;
+export { session };
+export type { SessionMiddleware };
+export type Cookie = CookieClass;
+export type CookieOptions = types.CookieOptions;
+export type MemoryStore = types.MemoryStore;
+export type Session = types.Session;
+export type SessionOptions = types.SessionOptions;
+export type Store = types.Store;
+export const { Cookie, MemoryStore, Session, Store } = dropIn;
