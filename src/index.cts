@@ -20,6 +20,7 @@ interface Exports {
   readonly SessionError: typeof api.SessionError;
   readonly Store: typeof api.Store;
   readonly closedRecord: typeof api.closedRecord;
+  readonly fromExpressStore: typeof api.fromExpressStore;
   readonly hasCode: typeof api.hasCode;
   readonly isBroken: typeof api.isBroken;
   readonly newVersion: typeof api.newVersion;
@@ -41,6 +42,8 @@ namespace SessionManager {
   export type CookieData = api.CookieData;
   export type CookieOptions = api.CookieOptions;
   export type DataLimits = api.DataLimits;
+  export type EndReason = api.EndReason;
+  export type ExpressStore = api.ExpressStore;
   export type FileStore = api.FileStore;
   export type FileStoreOptions = api.FileStoreOptions;
   export type FileStoreReport = api.FileStoreReport;
@@ -50,6 +53,8 @@ namespace SessionManager {
   export type MemoryStore = api.MemoryStore;
   export type MemoryStoreOptions = api.MemoryStoreOptions;
   export type Middleware = api.Middleware;
+  export type OpenOptions = api.OpenOptions;
+  export type OpenSession = api.OpenSession;
   export type OptionalPrimitives = api.OptionalPrimitives;
   export type Page = api.Page;
   export type PageOptions = api.PageOptions;

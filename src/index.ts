@@ -3,8 +3,10 @@ export { SessionManager, SessionManager as default } from './session-manager.js'
 export type { SessionPage, SessionSummary } from './session-manager.js';
 export * from './session-data.js';
 export type { CookieOptions, Logger, SessionManagerOptions } from './http/options.js';
+export type { EndReason } from './http/ends.js';
 export type { SessionEvents } from './http/engine.js';
 export type { Middleware } from './http/middleware.js';
+export type { OpenOptions, OpenSession } from './http/open-session.js';
 export type { RegenerateOptions } from './http/request-session.js';
 export type { SessionCookieView, SessionMethods } from './http/session-object.js';
 export { MemoryStore, type MemoryStoreOptions } from './stores/memory-store.js';
@@ -14,6 +16,8 @@ export {
   type FileStoreReport,
   type FileSystem,
 } from './stores/file-store.js';
+export { fromExpressStore } from './stores/adapted-store.js';
+export type { ExpressStore } from './stores/call-store.js';
 export { RecordStore, Store, type RecordStoreOptions, type ScanOptions } from './stores/store.js';
 export type { CookieData, StoredSession } from './stores/session.js';
 export { closedRecord, newVersion } from './core/record.js';

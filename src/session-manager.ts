@@ -13,7 +13,13 @@ import {
 import { SessionError } from './core/errors.js';
 import { decodeData } from './core/json.js';
 import { Engine, type SessionEvents } from './http/engine.js';
-import { createMiddleware, requestSession, type Middleware } from './http/middleware.js';
+import {
+  createMiddleware,
+  requestSession,
+  requestSessionOutside,
+  type Middleware,
+} from './http/middleware.js';
+import { assertOwnOrigin, openSession, type OpenOptions, type OpenSession } from './http/open-session.js';
 import { resolveOptions, type SessionManagerOptions } from './http/options.js';
 import type { RegenerateOptions, RequestSession } from './http/request-session.js';
 import type { Next } from './http/response-gate.js';
@@ -152,6 +158,26 @@ export class SessionManager<AppSession extends object = SessionData> extends Eve
   /** Reads the session, so that `req.session` can be used on stores that are asked with a promise. */
   load(req: IncomingMessage): Promise<void> {
     return this.#on(req, (session) => session.load());
+  }
+
+  /**
+   * Opens the session of a request that did not pass the middleware: a WebSocket's `upgrade`, any bare
+   * `IncomingMessage`. `get`, `set` and the others work on that request then. `null` if it brings no living session; one
+   * cannot begin there, since there is no response to send its cookie with.
+   * @throws {SessionError} ERR_SESSION_ORIGIN for a page of another origin; ERR_SESSION_STORE, _STORE_TIMEOUT
+   *
+   * @example
+   * server.on('upgrade', async (req, socket, head) => {
+   *   const session = await sessions.open(req);
+   *   if (session === null) return socket.destroy();
+   *   wss.handleUpgrade(req, socket, head, (ws) => session.onEnd(() => ws.close()));
+   * });
+   */
+  async open(req: IncomingMessage, options: OpenOptions = {}): Promise<OpenSession | null> {
+    assertOwnOrigin(req, options);
+    const session = requestSessionOutside(req, this.#engine);
+    await session.load();
+    return openSession(this.#engine, req, session);
   }
 
   /** `req.session`, typed. @throws {SessionError} ERR_SESSION_NOT_LOADED before `load` where the store needs it */

@@ -25,6 +25,7 @@ export type SessionErrorCode =
   | 'ERR_SESSION_STORE_TIMEOUT'
   | 'ERR_SESSION_STORE_CONTRACT'
   | 'ERR_SESSION_UNSUPPORTED'
+  | 'ERR_SESSION_ORIGIN'
   | 'ERR_SESSION_CLOSED';
 
 /** Faults of the store or of the moment: a client may try again, so they answer 503 instead of 500. */
@@ -36,9 +37,14 @@ const TEMPORARY: ReadonlySet<SessionErrorCode> = new Set<SessionErrorCode>([
   'ERR_SESSION_CLOSED',
 ]);
 
+function statusOf(code: SessionErrorCode): number {
+  if (code === 'ERR_SESSION_ORIGIN') return 403;
+  return TEMPORARY.has(code) ? 503 : 500;
+}
+
 /**
  * What went wrong, with a stable `code` to branch on and, for Express, the HTTP `status` to answer with
- * (503 where trying again may help, else 500). The store's own error is the `cause`.
+ * (503 where trying again may help, 403 for a foreign origin, else 500). The store's own error is the `cause`.
  */
 export class SessionError extends Error {
   override readonly name = 'SessionError';
@@ -49,7 +55,7 @@ export class SessionError extends Error {
   constructor(code: SessionErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
-    this.status = TEMPORARY.has(code) ? 503 : 500;
+    this.status = statusOf(code);
     this.statusCode = this.status;
   }
 }

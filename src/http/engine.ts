@@ -5,6 +5,7 @@ import { Lanes } from '../commit/lanes.js';
 import { StoreCalls } from '../commit/store-calls.js';
 import type { RecordStore } from '../stores/store.js';
 import type { Config } from './options.js';
+import { Ends } from './ends.js';
 import { SessionCookie } from './session-cookie.js';
 
 /** What the manager tells, by event. Sessions are named by their handle, never by their id. */
@@ -46,6 +47,7 @@ export class Engine {
   readonly store: RecordStore;
   readonly lanes: Lanes;
   readonly cookie: SessionCookie;
+  readonly ends = new Ends();
   isClosed = false;
   readonly #sink: EventSink;
   readonly #warned = new Set<string>();
@@ -99,6 +101,10 @@ export class Engine {
 
   /** Tells listeners, outside the commit that it is about: what a listener throws is not the session's. */
   emit<Name extends keyof SessionEvents>(name: Name, facts: () => SessionEvents[Name][0]): void {
+    if (!this.ends.isEmpty && (name === 'destroyed' || name === 'expired')) {
+      const { handle, reason } = facts() as SessionEvents['destroyed' | 'expired'][0];
+      this.ends.tell(handle, reason);
+    }
     if (this.#sink.listenerCount(name) === 0) return;
     process.nextTick(() => {
       // Counted again: a once() may be used up by now, and an `error` that nobody hears is thrown.

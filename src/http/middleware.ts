@@ -24,13 +24,24 @@ export function requestSession(req: IncomingMessage, engine: Engine): RequestSes
   );
 }
 
+/** The view of one manager on a request that has no response, or has not passed the middleware. */
+export function requestSessionOutside(req: IncomingMessage, engine: Engine): RequestSession {
+  if (engine.isClosed) throw managerClosed();
+  const known = (req as WithSessions)[SESSIONS];
+  const sessions = known ?? [];
+  (req as WithSessions)[SESSIONS] = sessions;
+  const found = sessions.find((session) => session.isOf(engine));
+  if (found !== undefined) return found;
+  const session = new RequestSession(engine, req, null);
+  sessions.push(session);
+  return session;
+}
+
 export function createMiddleware(engine: Engine): Middleware {
   const { property, load } = engine.config;
   return (req, res, next) => {
     if (engine.isClosed) {
-      next(
-        new SessionError('ERR_SESSION_CLOSED', 'The session manager is closed: the server is shutting down.'),
-      );
+      next(managerClosed());
       return;
     }
     const known = (req as WithSessions)[SESSIONS];
@@ -55,6 +66,9 @@ export function createMiddleware(engine: Engine): Middleware {
     }, next);
   };
 }
+
+const managerClosed = (): SessionError =>
+  new SessionError('ERR_SESSION_CLOSED', 'The session manager is closed: the server is shutting down.');
 
 function find(req: IncomingMessage, test: (session: RequestSession) => boolean): RequestSession | undefined {
   return (req as WithSessions)[SESSIONS]?.find(test);

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import type { Bag } from '../commit/bag.js';
+import type { SessionKey } from '../core/contract.js';
 import { hasCode, SessionError } from '../core/errors.js';
 import { checkKey } from '../core/json.js';
 import { reorder } from '../core/merge.js';
@@ -80,6 +81,11 @@ export class RequestSession implements GateParty {
   get id(): string | undefined {
     this.#bag();
     return this.#view.state === 'live' ? this.#view.session?.id : undefined;
+  }
+
+  /** The key of the living session. */
+  get key(): SessionKey | undefined {
+    return this.#view.record?.key;
   }
 
   get cookie(): SessionCookieView {
