@@ -25,7 +25,7 @@ interface Spot {
 /** `operation: call#which=code`. */
 const SPOTS: readonly Spot[] = `
   insert: openat#0=ENOSPC      insert: fchmod#0=EIO            insert: write#0=ENOSPC    insert: utimensat#0=EIO
-  insert: openat#2=EACCES      insert: link#0=EIO              insert: unlink#0=EIO      insert: fsync#0=EIO
+  insert: openat#1=EACCES      insert: link#0=EIO              insert: unlink#0=EIO      insert: fsync#0=EIO
   replace: openat#0=EIO        replace: read#0=EIO             replace: write#0=EIO      replace: rename#0=EROFS
   replace: rename#1=EIO        extend: utimensat#0=EROFS       extend: statx#1=EIO       remove: unlink#0=EACCES
   remove: unlink#1=EIO         find: openat#0=EMFILE           find: read#0=EIO          page: getdents64#0=EIO
