@@ -5,8 +5,8 @@ const config: Config = {
   roots: ['<rootDir>/tests'],
   moduleNameMapper: {
     '^session-store-js$': '<rootDir>/src/index.ts',
-    '^session-store-js/testing$': '<rootDir>/src/testing/index.ts',
-    '^(\\.{1,2}/.*/src/index)\\.cjs$': '$1.cts',
+    '^session-store-js/(express-session|testing)$': '<rootDir>/src/$1/index.ts',
+    '^(\\.{1,2}/.*/src/(?:.*/)?index)\\.cjs$': '$1.cts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   transform: { '^.+\\.c?ts$': ['ts-jest', { tsconfig: '<rootDir>/tsconfig.jest.json' }] },

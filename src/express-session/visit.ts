@@ -2,20 +2,20 @@
 // of the commit that all sessions of this package go through.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-import { Bag } from '../commit/bag.js';
 import type { Lanes } from '../commit/lanes.js';
 import { StoreCalls } from '../commit/store-calls.js';
-import type { SessionId, SessionKey, SessionRecord } from '../core/contract.js';
+import type { SessionId, SessionRecord } from '../core/contract.js';
 import { hasCode, SessionError } from '../core/errors.js';
 import { isTouchDue } from '../core/expiry.js';
 import { parseData } from '../core/json.js';
-import { isLiving, newVersion } from '../core/record.js';
+import { isLiving } from '../core/record.js';
 import type { GateParty, Next } from '../http/response-gate.js';
 import { appendCookie } from '../http/session-cookie.js';
 import { Session as Target } from '../http/session-target.js';
 import { Cookie, type CookieOptions, type SessionRequest, type StoredSession } from '../stores/session.js';
 import type { RecordStore } from '../stores/store.js';
-import { cookieOf, dataText, LiveSession, wholeSession, type Keeper } from './live-session.js';
+import { firstRecord, Hold } from './hold.js';
+import { cookieOf, LiveSession, type Keeper } from './live-session.js';
 import type { Settings } from './options.js';
 import { isSecure } from './request.js';
 import type { Wire } from './wire.js';
@@ -31,16 +31,6 @@ export interface Backend {
 /** A request as express-session leaves it. */
 export type VisitRequest = IncomingMessage &
   Partial<Omit<SessionRequest, 'sessionID'>> & { sessionID?: unknown };
-
-/** What is known of a session object that this request was given. */
-interface Hold {
-  readonly target: Target;
-  readonly bag: Bag;
-  /** The data at the time when the request came by the id: *modified* means another text than this. */
-  readonly original: string;
-  /** Its `save()` was called: what has not changed since is not stored again. */
-  isSaved: boolean;
-}
 
 export class Visit implements GateParty, Keeper {
   readonly used = true;
@@ -99,14 +89,8 @@ export class Visit implements GateParty, Keeper {
   save(session: LiveSession): Promise<void> {
     return this.#call(async () => {
       const hold = this.#holdOf(session);
-      const text = hold.bag.encode();
+      await hold.store(this.#backend.lanes);
       hold.isSaved = true;
-      try {
-        await this.#store(session, hold, text);
-      } catch (error) {
-        hold.isSaved = false;
-        throw error;
-      }
     });
   }
 
@@ -160,13 +144,9 @@ export class Visit implements GateParty, Keeper {
       );
     const hold = this.#holdOf(session);
     cookieOf(session).maxAge = cookieOf(session).originalMaxAge;
-    const text = hold.bag.pending();
-    const isNew = hold.target.record === null;
-    if (isNew ? this.#isWorthStoring(session, hold) : text !== null) {
-      await this.#storeFinally(session, hold, text ?? hold.bag.encode());
-    } else if (!isNew) {
-      await this.#keepAlive(session, hold);
-    }
+    if (hold.isNew ? this.#settings.saveUninitialized || hold.isModified : hold.isPending)
+      await this.#store(hold);
+    else if (!hold.isNew) await this.#keepAlive(hold);
   }
 
   decorate(res: ServerResponse): void {
@@ -213,7 +193,7 @@ export class Visit implements GateParty, Keeper {
       originalMaxAge: stored.cookie.originalMaxAge ?? record.idleMs,
     };
     const session = new LiveSession(this, this.#request, { ...stored, cookie });
-    this.#hold(session, target, original);
+    this.#holds.set(session, new Hold(session, target, original));
     this.#current = session;
     this.#req.session = session;
   }
@@ -240,22 +220,10 @@ export class Visit implements GateParty, Keeper {
         Object.defineProperty(session, 'id', { value: next, configurable: true });
         return next;
       },
-      record: (key) => this.#firstRecord(key),
+      record: (key) => firstRecord(key, this.#settings.clock.now()),
     });
-    this.#hold(session, target);
+    this.#holds.set(session, new Hold(session, target));
     return session;
-  }
-
-  #firstRecord(key: SessionKey): SessionRecord {
-    const createdAt = this.#settings.clock.now();
-    const times = { createdAt, deadlineAt: null, idleMs: null, expiresAt: null };
-    return { v: 1, key, data: '{}', version: newVersion(), ...times };
-  }
-
-  #hold(session: LiveSession, target: Target, original?: string): void {
-    const text = wholeSession.encode(session as unknown as Record<string, unknown>);
-    const bag = new Bag(session as unknown as Record<string, unknown>, text, wholeSession);
-    this.#holds.set(session, { target, bag, original: original ?? dataText(session), isSaved: false });
   }
 
   #holdOf(session: LiveSession): Hold {
@@ -264,47 +232,18 @@ export class Visit implements GateParty, Keeper {
     throw new SessionError('ERR_SESSION_ASSIGN', "req.session is another request's session.");
   }
 
-  #isModified(session: LiveSession, { original }: Hold): boolean {
-    return dataText(session) !== original;
-  }
-
-  /** Whether a session that is not stored yet is stored now. */
-  #isWorthStoring(session: LiveSession, hold: Hold): boolean {
-    return this.#settings.saveUninitialized || this.#isModified(session, hold);
-  }
-
   /** A new id: if the session is stored for its own sake or was written to. A known one: if its expiry moves. */
   #isCookieDue(session: LiveSession, sessionID: string): boolean {
     if (this.#isInterrupted) return false;
-    const hold = this.#holdOf(session);
-    const isModified = this.#isModified(session, hold);
+    const { isModified } = this.#holdOf(session);
     if (this.#cookieId !== sessionID) return this.#settings.saveUninitialized || isModified;
     return this.#settings.rolling || (cookieOf(session).expires !== null && isModified);
   }
 
-  async #store(session: LiveSession, hold: Hold, text: string): Promise<void> {
-    const { target, bag } = hold;
-    const { expires, originalMaxAge } = cookieOf(session);
-    const at = expires?.valueOf() ?? NaN;
-    const expiresAt = Number.isNaN(at) ? null : at;
-    const base = bag.send(text);
-    const isFirst = target.record === null;
-    try {
-      const change = { kind: 'text', base: isFirst ? '{}' : base, mine: text } as const;
-      const idleMs = expiresAt === null ? null : originalMaxAge;
-      const { record } = await this.#backend.lanes.write(target, change, { idleMs, expiresAt });
-      bag.settle(record.data);
-    } catch (error) {
-      bag.fail();
-      bag.settle(null);
-      throw error;
-    }
-  }
-
   /** A change of a session that was ended elsewhere is dropped: it brings nothing back and harms no response (P2). */
-  async #storeFinally(session: LiveSession, hold: Hold, text: string): Promise<void> {
+  async #store(hold: Hold): Promise<void> {
     try {
-      await this.#store(session, hold, text);
+      await hold.store(this.#backend.lanes);
     } catch (error) {
       if (!hasCode(error, 'ERR_SESSION_ENDED')) throw error;
       this.#isInterrupted = true;
@@ -312,20 +251,20 @@ export class Visit implements GateParty, Keeper {
   }
 
   /** A session that did not change: stored all the same, or kept from expiring. */
-  async #keepAlive(session: LiveSession, hold: Hold): Promise<void> {
+  async #keepAlive(hold: Hold): Promise<void> {
     const { resave, touchAfter, clock } = this.#settings;
-    const { target, bag, isSaved } = hold;
+    const { target, isSaved, expiresAt } = hold;
     const record = target.record as SessionRecord;
     if (resave && !isSaved && this.#backend.isForeign) {
-      await this.#storeFinally(session, hold, bag.encode());
+      await this.#store(hold);
       return;
     }
     if (this.#cookieId !== this.#req.sessionID) return;
+    // Without an expiry nobody knows when the store was last told.
     const isDue =
       touchAfter === 0 || record.expiresAt === null || isTouchDue(record, clock.now(), touchAfter);
     if (!isDue) return;
     try {
-      const expiresAt = cookieOf(session).expires?.valueOf() ?? null;
       this.#isInterrupted = !(await this.#calls().extend(target.key, expiresAt, record));
     } catch (error) {
       // It harms no response; only no cookie may say that the session lives longer.

@@ -48,7 +48,7 @@ export class Session implements Target {
     if (++this.#ids > MAX_IDS)
       throw new SessionError(
         'ERR_SESSION_ID',
-        'generateId keeps returning ids that are in use; it must return unique ones.',
+        'The generator of ids keeps returning ids that are in use; it must return unique ones.',
       );
     this.id = this.#begin().newId();
     this.key = this.#store.keyOf(this.id);

@@ -6,6 +6,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import realExpress from 'express';
 import ts from 'typescript';
 
+import DropIn = require('../../src/express-session/index.cjs');
 import Required = require('../../src/index.cjs');
 import { freshPath } from '../support/directory.js';
 import { Client, serve, type Running } from '../support/http.js';
@@ -67,7 +68,11 @@ async function start(code: string, cwd: string): Promise<Running> {
     app.listen = (() => undefined) as unknown as typeof app.listen;
     return app;
   };
-  const modules: Record<string, unknown> = { express, 'session-store-js': Required };
+  const modules: Record<string, unknown> = {
+    express,
+    'session-store-js': Required,
+    'session-store-js/express-session': DropIn,
+  };
   const run = Reflect.construct(Function, ['require', code]) as (require: (name: string) => unknown) => void;
   const before = process.cwd();
   process.chdir(cwd);
@@ -80,8 +85,8 @@ async function start(code: string, cwd: string): Promise<Running> {
   return serve(app);
 }
 
-it('has two programs in JavaScript', () => {
-  expect(inLanguage('js')).toHaveLength(2);
+it('has three programs in JavaScript', () => {
+  expect(inLanguage('js')).toHaveLength(3);
 });
 
 describe('the first program of the README', () => {
@@ -96,6 +101,17 @@ describe('the first program of the README', () => {
     expect((await client.post('/logout')).body).toBe('Bye');
     expect((await client.get('/hello')).body).toBe('Hello stranger');
     expect((await client.get('/')).body).toBe('Visit 1');
+    await running.close();
+  });
+});
+
+describe('the drop-in of the README', () => {
+  it('counts views, and forgets at the logout', async () => {
+    const running = await start(inLanguage('js')[2]?.code ?? '', freshDirectory());
+    const client = new Client(running.port);
+    for (const views of [1, 2, 3]) expect((await client.get('/')).body).toBe(`${String(views)} views`);
+    expect((await client.post('/logout')).body).toBe('Bye');
+    expect((await client.get('/')).body).toBe('1 views');
     await running.close();
   });
 });
@@ -274,6 +290,12 @@ describe('the tables of the README', () => {
     const own = membersOf('src/stores/file-store.ts', 'FileStoreOptions');
     const inherited = membersOf('src/stores/store.ts', 'RecordStoreOptions');
     expect(firstCells('### Options of the file store').sort()).toEqual([...own, ...inherited].sort());
+  });
+
+  it('name every option of the drop-in', () => {
+    expect(firstCells('### Options of the drop-in').sort()).toEqual(
+      membersOf('src/express-session/options.ts', 'SessionOptions').sort(),
+    );
   });
 
   it('name every event', () => {

@@ -1,0 +1,69 @@
+// What a request knows of one session object: the record behind it, its text then and now, and how it is stored.
+import { Bag } from '../commit/bag.js';
+import type { Lanes } from '../commit/lanes.js';
+import type { SessionKey, SessionRecord } from '../core/contract.js';
+import { newVersion } from '../core/record.js';
+import type { Session as Target } from '../http/session-target.js';
+import { cookieOf, dataText, wholeSession, type LiveSession } from './live-session.js';
+
+export class Hold {
+  readonly target: Target;
+  /** The data when the request came by the session: *modified* means another text than this. */
+  readonly original: string;
+  /** Its `save()` was called: what has not changed since is not stored for its own sake. */
+  isSaved = false;
+  readonly #session: LiveSession;
+  readonly #bag: Bag;
+
+  /** @param original Of the session that this one replaces: read again, it is no less modified. */
+  constructor(session: LiveSession, target: Target, original = dataText(session)) {
+    const live = session as unknown as Record<string, unknown>;
+    this.#session = session;
+    this.#bag = new Bag(live, wholeSession.encode(live), wholeSession);
+    this.target = target;
+    this.original = original;
+  }
+
+  /** Not stored yet. */
+  get isNew(): boolean {
+    return this.target.record === null;
+  }
+
+  get isModified(): boolean {
+    return dataText(this.#session) !== this.original;
+  }
+
+  /** Whether there is something to store. @throws {SessionError} if it cannot be stored */
+  get isPending(): boolean {
+    return this.#bag.pending() !== null;
+  }
+
+  /** When the session ends by its cookie, epoch ms; `null`: the store's word. */
+  get expiresAt(): number | null {
+    const at = cookieOf(this.#session).expires?.valueOf() ?? NaN;
+    return Number.isNaN(at) ? null : at;
+  }
+
+  /** @throws {SessionError} ERR_SESSION_ENDED, and whatever the commit says */
+  async store(lanes: Lanes): Promise<void> {
+    const { expiresAt, isNew } = this;
+    const mine = this.#bag.encode();
+    const base = this.#bag.send(mine);
+    const idleMs = expiresAt === null ? null : cookieOf(this.#session).originalMaxAge;
+    try {
+      const change = { kind: 'text', base: isNew ? '{}' : base, mine } as const;
+      const { record } = await lanes.write(this.target, change, { idleMs, expiresAt });
+      this.#bag.settle(record.data);
+    } catch (error) {
+      this.#bag.fail();
+      this.#bag.settle(null);
+      throw error;
+    }
+  }
+}
+
+/** Of a session that is stored for the first time. What it says is put on top. */
+export function firstRecord(key: SessionKey, createdAt: number): SessionRecord {
+  const times = { createdAt, deadlineAt: null, idleMs: null, expiresAt: null };
+  return { v: 1, key, data: '{}', version: newVersion(), ...times };
+}
