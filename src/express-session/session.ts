@@ -1,7 +1,9 @@
 // The drop-in for express-session: its options, its `req.session`, its cookie and its stored JSON, and our commit.
+import type { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 
 import { Lanes } from '../commit/lanes.js';
+import type { Clock } from '../core/clock.js';
 import { SessionError } from '../core/errors.js';
 import { ResponseGate } from '../http/response-gate.js';
 import { AdaptedStore, limitsOf } from '../stores/adapted-store.js';
@@ -75,7 +77,21 @@ class Backends {
     const { store, clock } = this.#settings;
     const own = recordStoreIn(store);
     if (own !== null) return (this.#own ??= this.#backend(own, false));
-    return (this.#adapted ??= this.#backend(new AdaptedStore(store, clock), true));
+    return (this.#adapted ??= this.#backend(this.#adapt(store, clock), true));
+  }
+
+  #adapt(store: Settings['store'], clock: Clock): AdaptedStore {
+    const adapted = new AdaptedStore(store, clock);
+    // Without a listener of the application's an EventEmitter would end the process.
+    const { listenerCount } = store as Partial<EventEmitter>;
+    adapted.on('error', () => {
+      if ((listenerCount?.call(store, 'error') ?? 1) > 1) return;
+      process.emitWarning(
+        `${adapted.kind} failed in the background. Listen to its "error" event to see each time and why.`,
+        { type: 'SessionWarning', code: 'WARN_SESSION_FAULT' },
+      );
+    });
+    return adapted;
   }
 
   #backend(store: RecordStore, isForeign: boolean): Backend {
