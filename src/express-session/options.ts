@@ -58,6 +58,11 @@ export interface SessionOptions<Req = IncomingMessage> {
   store?: ExpressStore | RecordStore | MemoryStore | undefined;
   /** What `req.session = null` means. Default `'keep'`. */
   unset?: 'destroy' | 'keep' | undefined;
+  /**
+   * When the session is read: before the handlers of every request (default), of those that a function says, or, where
+   * the store answers at once, when `req.session` is first used.
+   */
+  load?: 'eager' | 'lazy' | ((req: Req) => boolean) | undefined;
   /** A use without a change touches the store once in so many ms. Default 0: each time. */
   touchAfter?: number | undefined;
   /** The time for one load, save or end, ms, all its store calls together. Default 5,000. */
@@ -78,6 +83,7 @@ export interface Settings {
   readonly saveUninitialized: boolean;
   readonly store: ExpressStore | RecordStore | MemoryStore;
   readonly destroysUnset: boolean;
+  readonly load: (req: IncomingMessage) => boolean;
   readonly touchAfter: number;
   readonly storeTimeout: number;
   readonly clock: Clock;
@@ -87,7 +93,15 @@ const DEFAULT_NAME = 'connect.sid';
 
 /** @throws {SessionError} ERR_SESSION_OPTIONS saying what is wrong with the first wrong option, and what to give */
 export function settingsOf(options: SessionOptions = {}): Settings {
-  const { secret, cookie = {}, genid = randomId, unset, proxy, store = new MemoryStore() } = options;
+  const {
+    secret,
+    cookie = {},
+    load = 'eager',
+    genid = randomId,
+    unset,
+    proxy,
+    store = new MemoryStore(),
+  } = options;
   assertStore(store);
   const {
     name = DEFAULT_NAME,
@@ -113,6 +127,10 @@ export function settingsOf(options: SessionOptions = {}): Settings {
     secrets === null || secrets.every(isSecret),
     'The secret option must be a string that is not empty, a Buffer or a KeyObject, or a list of them.',
   );
+  check(
+    typeof load === 'function' || ['eager', 'lazy'].includes(load),
+    "The load option must be 'eager', 'lazy' or a function of the request.",
+  );
   check(isDuration(touchAfter), 'The touchAfter option must be a number of milliseconds, 0 for every use.');
   check(
     isDuration(storeTimeout) && storeTimeout > 0,
@@ -131,6 +149,7 @@ export function settingsOf(options: SessionOptions = {}): Settings {
     saveUninitialized: options.saveUninitialized ?? true,
     store,
     destroysUnset: unset === 'destroy',
+    load: typeof load === 'function' ? (req) => load(req) : () => load === 'eager',
     touchAfter,
     storeTimeout,
     clock,

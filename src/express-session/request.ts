@@ -1,4 +1,4 @@
-// What express-session asks of a request besides its cookies: whether it is secure, and its path.
+// What express-session asks of a request besides its cookies: whether it is secure, its path, and when it is used.
 import type { IncomingMessage } from 'node:http';
 
 /** Whether a request came over TLS. @param proxy Whether `X-Forwarded-Proto` is believed; undefined: Express decides. */
@@ -16,4 +16,33 @@ export function pathOf(req: IncomingMessage): string {
   const target = originalUrl ?? url ?? '';
   if (target.startsWith('/')) return target.replace(/[?#].*$/s, '');
   return URL.canParse(target) ? new URL(target).pathname : '/';
+}
+
+/** Lets properties of a request be filled in when one of them is first read. Whoever sets one before has it so. */
+export function onFirstUse(req: IncomingMessage, names: readonly string[], fill: () => void): void {
+  const properties = req as unknown as Record<string, unknown>;
+  const settle = (): void => {
+    for (const name of names)
+      Object.defineProperty(req, name, {
+        configurable: true,
+        enumerable: true,
+        writable: true,
+        value: undefined,
+      });
+  };
+  for (const name of names) {
+    Object.defineProperty(req, name, {
+      configurable: true,
+      enumerable: true,
+      get: (): unknown => {
+        settle();
+        fill();
+        return properties[name];
+      },
+      set: (value: unknown) => {
+        settle();
+        properties[name] = value;
+      },
+    });
+  }
 }

@@ -51,15 +51,27 @@ export function session(options: SessionOptions = {}): Handler {
     req.sessionStore = store as SessionRequest['sessionStore'];
     const visit = new Visit(settings, backends.now(), own, req, res, next);
     visits.set(req, visit);
-    visit.load().then(
-      () => {
-        ResponseGate.join(req, res, next, visit);
-        next();
-      },
-      (error: unknown) => {
-        next(causeOf(error));
-      },
-    );
+    const goOn = (): void => {
+      ResponseGate.join(req, res, next, visit);
+      next();
+    };
+    const fail = (error: unknown): void => {
+      next(causeOf(error));
+    };
+    if (!settings.load(req)) {
+      visit.loadLater();
+      goOn();
+    } else if (visit.isAtOnce) {
+      try {
+        visit.loadNow();
+      } catch (error) {
+        fail(error);
+        return;
+      }
+      goOn();
+    } else {
+      visit.load().then(goOn, fail);
+    }
   };
 }
 

@@ -11,13 +11,14 @@ import { parseData } from '../core/json.js';
 import { isLiving } from '../core/record.js';
 import type { GateParty, Next } from '../http/response-gate.js';
 import { appendCookie } from '../http/session-cookie.js';
+import { findNow } from '../http/session-reader.js';
 import { Session as Target } from '../http/session-target.js';
 import { Cookie, type CookieOptions, type SessionRequest, type StoredSession } from '../stores/session.js';
 import type { RecordStore } from '../stores/store.js';
 import { firstRecord, Hold } from './hold.js';
 import { cookieOf, LiveSession, type Keeper } from './live-session.js';
 import type { Settings } from './options.js';
-import { isSecure } from './request.js';
+import { isSecure, onFirstUse } from './request.js';
 import type { Wire } from './wire.js';
 
 /** Where sessions are stored, and the queues of their commits. */
@@ -33,7 +34,6 @@ export type VisitRequest = IncomingMessage &
   Partial<Omit<SessionRequest, 'sessionID'>> & { sessionID?: unknown };
 
 export class Visit implements GateParty, Keeper {
-  readonly used = true;
   readonly #settings: Settings;
   readonly #backend: Backend;
   readonly #wire: Wire;
@@ -43,6 +43,7 @@ export class Visit implements GateParty, Keeper {
   readonly #holds = new WeakMap<LiveSession, Hold>();
   /** The session that the request has, or had when it was taken away. */
   #current: LiveSession | null = null;
+  #isLoaded = false;
   /** The ids that the request brought under good signatures, and the one of them that names its session. */
   #brought: readonly SessionId[] = [];
   #cookieId: string | undefined;
@@ -70,6 +71,16 @@ export class Visit implements GateParty, Keeper {
     this.#next = next;
   }
 
+  /** Whether the store answers at once. */
+  get isAtOnce(): boolean {
+    return this.#backend.store.capabilities.has('findSync');
+  }
+
+  /** Whether the request's session was asked for. */
+  get used(): boolean {
+    return this.#isLoaded;
+  }
+
   /** Reads the session, or generates one. A fault rejects: it is never taken for "no session" (P5). */
   async load(): Promise<void> {
     this.#brought = this.#wire.read(this.#req);
@@ -78,6 +89,28 @@ export class Visit implements GateParty, Keeper {
       if (this.#take(id, await calls.find(this.#backend.store.keyOf(id)))) return;
     }
     this.#begin();
+  }
+
+  /** The same, at once. @throws {SessionError} ERR_SESSION_NOT_LOADED where the store needs a promise to be asked */
+  loadNow(): void {
+    this.#brought = this.#wire.read(this.#req);
+    const { store } = this.#backend;
+    for (const id of this.#brought) {
+      if (this.#take(id, findNow(store, this.#settings.clock, store.keyOf(id)))) return;
+    }
+    this.#begin();
+  }
+
+  /** Reads the session when the request asks for it. */
+  loadLater(): void {
+    onFirstUse(this.#req, ['session', 'sessionID'], () => {
+      try {
+        this.loadNow();
+      } catch (error) {
+        this.loadLater();
+        throw causeOf(error);
+      }
+    });
   }
 
   /** Puts a fresh session on the request. */
@@ -167,6 +200,7 @@ export class Visit implements GateParty, Keeper {
   /** True if the record is a living session: then it is the request's. */
   #take(id: SessionId, record: SessionRecord | null): boolean {
     if (!isLiving(record)) return false;
+    this.#isLoaded = true;
     this.#cookieId = id;
     this.#req.sessionID = id;
     this.#inflate(new Target(this.#backend.store, id, record), record);
@@ -174,6 +208,7 @@ export class Visit implements GateParty, Keeper {
   }
 
   #begin(): void {
+    this.#isLoaded = true;
     // An id without a session counts as brought: its cookie is replaced by the new one.
     this.#cookieId = this.#brought[0];
     this.generate();

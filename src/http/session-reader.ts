@@ -2,7 +2,8 @@
 import type { IncomingMessage } from 'node:http';
 
 import { asStoreError, checkedRecord } from '../commit/store-calls.js';
-import type { SessionId, SessionRecord } from '../core/contract.js';
+import type { Clock } from '../core/clock.js';
+import type { SessionId, SessionKey, SessionRecord } from '../core/contract.js';
 import { SessionError } from '../core/errors.js';
 import type { Verified } from '../core/signing.js';
 import { isLiving } from '../core/record.js';
@@ -34,11 +35,14 @@ export async function readSession(engine: Engine, req: IncomingMessage): Promise
 export function readSessionNow(engine: Engine, req: IncomingMessage): Reading {
   const cookies = engine.cookie.read(req);
   const choice = new Choice(engine.store, cookies);
-  for (const verified of cookies) if (choice.offer(verified, findNow(engine, verified.id))) break;
+  const { store, config } = engine;
+  for (const verified of cookies)
+    if (choice.offer(verified, findNow(store, config.clock, store.keyOf(verified.id)))) break;
   return choice.made;
 }
 
-function findNow({ store, config }: Engine, id: SessionId): SessionRecord | null {
+/** A record, or `null`, at once. @throws {SessionError} ERR_SESSION_NOT_LOADED where the store needs a promise to be asked */
+export function findNow(store: RecordStore, clock: Clock, key: SessionKey): SessionRecord | null {
   if (!store.capabilities.has('findSync')) {
     throw new SessionError(
       'ERR_SESSION_NOT_LOADED',
@@ -46,7 +50,7 @@ function findNow({ store, config }: Engine, id: SessionId): SessionRecord | null
     );
   }
   try {
-    return checkedRecord(store.capable('findSync').findSync(store.keyOf(id)), config.clock.now());
+    return checkedRecord(store.capable('findSync').findSync(key), clock.now());
   } catch (error) {
     throw asStoreError('findSync', error);
   }
