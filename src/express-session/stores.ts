@@ -114,7 +114,7 @@ Object.defineProperty(MemoryStore.prototype, 'sessions', {
  * It may be of another build of this package.
  */
 export function recordStoreIn(store: object): RecordStore | null {
-  if (RecordStore.is(store)) return METHODS.some((name) => Object.hasOwn(store, name)) ? null : store;
+  if (RecordStore.is(store)) return store.isPatched ? null : store;
   let shell: unknown = store;
   while (shell !== null && !Object.hasOwn(shell as object, INNER)) shell = Object.getPrototypeOf(shell);
   if (shell === null || METHODS.some((name) => (store as MemoryStore)[name] !== (shell as MemoryStore)[name]))

@@ -44,6 +44,11 @@ export function createMiddleware(engine: Engine): Middleware {
       next(managerClosed());
       return;
     }
+    if (engine.store.isPatched)
+      engine.warn(
+        'WARN_SESSION_PATCHED',
+        'A method of the session store was replaced (get, set, touch or destroy). The manager does not call it: extend the store, or use the express-session drop-in.',
+      );
     const known = (req as WithSessions)[SESSIONS];
     const sessions = known ?? [];
     if (known === undefined) (req as WithSessions)[SESSIONS] = sessions;

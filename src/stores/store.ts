@@ -28,6 +28,9 @@ import { Session, type SessionRequest, type StoredSession } from './session.js';
 /** Marks a RecordStore in both builds of the package, and in any other copy of it. */
 const RECORD_STORE = Symbol.for('session-store-js.RecordStore');
 
+/** What people replace on a store to watch or change it. */
+const PATCHABLE = ['get', 'set', 'touch', 'destroy'] as const;
+
 /** How often a blind `set` or a `destroy` is tried against other writers before it gives up. */
 const ATTEMPTS = 16;
 const PAGE_LIMIT = 200;
@@ -141,6 +144,11 @@ export abstract class RecordStore extends Store implements StoreContract {
     ...names: Name[]
   ): ReadonlySet<Capability> {
     return new Set(names);
+  }
+
+  /** Whether somebody replaced one of the express-session methods on this store: the primitives do not know of it. */
+  get isPatched(): boolean {
+    return PATCHABLE.some((name) => Object.hasOwn(this, name));
   }
 
   /** What the store calls a session whose id it is told. */
