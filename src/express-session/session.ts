@@ -98,9 +98,10 @@ class Backends {
     const { listenerCount } = store as Partial<EventEmitter>;
     adapted.on('error', () => {
       if ((listenerCount?.call(store, 'error') ?? 1) > 1) return;
-      process.emitWarning(
+      warn(
+        'SessionWarning',
+        'WARN_SESSION_FAULT',
         `${adapted.kind} failed in the background. Listen to its "error" event to see each time and why.`,
-        { type: 'SessionWarning', code: 'WARN_SESSION_FAULT' },
       );
     });
     return adapted;
@@ -127,19 +128,25 @@ function visitOf(req: IncomingMessage): Visit {
   );
 }
 
-/** Once for each code, as Node does with deprecations. */
+/** What was said: each thing once, however many middlewares there are. */
+const said = new Set<string>();
+
+function warn(type: string, code: string, message: string): void {
+  if (said.has(message)) return;
+  said.add(message);
+  process.emitWarning(message, { type, code });
+}
+
 function warnOf(options: SessionOptions): void {
   const { store } = options;
-  if (store !== undefined && recordStoreIn(store) === null && !RecordStore.is(store)) {
-    const [code, message] = limitsOf(store);
-    process.emitWarning(message, { type: 'SessionWarning', code });
-  }
+  if (store !== undefined && recordStoreIn(store) === null && !RecordStore.is(store))
+    warn('SessionWarning', ...limitsOf(store));
   for (const name of ['resave', 'saveUninitialized'] as const) {
     if (options[name] === undefined)
-      process.emitWarning(
-        `session(): the option ${name} has no good default; set it to false.`,
+      warn(
         'DeprecationWarning',
         `WARN_SESSION_${name.toUpperCase()}`,
+        `session(): the option ${name} has no good default; set it to false.`,
       );
   }
 }

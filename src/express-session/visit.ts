@@ -156,8 +156,11 @@ export class Visit implements GateParty, Keeper {
   }
 
   async settle(): Promise<void> {
-    for (const call of await Promise.allSettled(this.#open))
-      if (call.status === 'rejected') throw call.reason as Error;
+    for (const call of await Promise.allSettled(this.#open)) {
+      if (call.status === 'fulfilled') continue;
+      if (!hasCode(call.reason, 'ERR_SESSION_ENDED')) throw call.reason as Error;
+      this.#isInterrupted = true;
+    }
     await this.#settle().catch((error: unknown) => {
       throw causeOf(error);
     });
@@ -287,7 +290,7 @@ export class Visit implements GateParty, Keeper {
 
   /** A session that did not change: stored all the same, or kept from expiring. */
   async #keepAlive(hold: Hold): Promise<void> {
-    const { resave, touchAfter, clock } = this.#settings;
+    const { resave, rolling, touchAfter, clock } = this.#settings;
     const { target, isSaved, expiresAt } = hold;
     const record = target.record as SessionRecord;
     if (resave && !isSaved && this.#backend.isForeign) {
@@ -295,9 +298,9 @@ export class Visit implements GateParty, Keeper {
       return;
     }
     if (this.#cookieId !== this.#req.sessionID) return;
-    // Without an expiry nobody knows when the store was last told.
+    // What the cookie says must hold in the store; and without an expiry nobody knows when that was last told.
     const isDue =
-      touchAfter === 0 || record.expiresAt === null || isTouchDue(record, clock.now(), touchAfter);
+      rolling || touchAfter === 0 || record.expiresAt === null || isTouchDue(record, clock.now(), touchAfter);
     if (!isDue) return;
     try {
       this.#isInterrupted = !(await this.#calls().extend(target.key, expiresAt, record));

@@ -112,8 +112,9 @@ export class AdaptedStore extends RecordStore {
 
   override async extend(key: SessionKey, expiresAt: number | null, record?: SessionRecord): Promise<boolean> {
     if (this.#closedRecord(key) !== null) return false;
-    const asked = record !== undefined && typeof this.#store.touch === 'function';
-    return asked
+    // One that ended meanwhile is looked up again: some stores create what they are asked to touch.
+    const isAsked = record !== undefined && !this.#isOver(record) && typeof this.#store.touch === 'function';
+    return isAsked
       ? this.#extend(record, expiresAt)
       : this.#inTurn(key, async () => this.#extendNow(key, expiresAt));
   }

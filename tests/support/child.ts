@@ -9,8 +9,13 @@ const LOADER = `
   const { readFileSync } = require('node:fs');
   const ts = require('typescript');
   const resolve = Module._resolveFilename;
-  Module._resolveFilename = (request, ...rest) =>
-    resolve(request.startsWith('.') ? request.replace(/\\.js$/, '.ts') : request, ...rest);
+  // The names of sources in sources: packages mean what they say.
+  Module._resolveFilename = (request, parent, ...rest) =>
+    resolve(
+      request.startsWith('.') && parent?.filename?.endsWith('.ts') ? request.replace(/\\.js$/, '.ts') : request,
+      parent,
+      ...rest,
+    );
   const compilerOptions = { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022 };
   Module._extensions['.ts'] = (module, file) =>
     module._compile(ts.transpileModule(readFileSync(file, 'utf8'), { compilerOptions }).outputText, file);
