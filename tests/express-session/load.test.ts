@@ -65,8 +65,8 @@ describe('load', () => {
     const sessions = new Map<string, unknown>();
     const store = {
       get: async (id: string) => Promise.resolve(sessions.get(id)),
-      set: async (id: string, data: unknown) => void (await Promise.resolve(sessions.set(id, data))),
-      destroy: async (id: string) => void (await Promise.resolve(sessions.delete(id))),
+      set: async (id: string, data: unknown) => Promise.resolve(sessions.set(id, data)),
+      destroy: async (id: string) => Promise.resolve(sessions.delete(id)),
     };
     app.use(
       session({

@@ -8,7 +8,6 @@ import type { Duplex } from 'node:stream';
 import { MemoryStore } from '../../src/stores/memory-store.js';
 import { SessionManager } from '../../src/session-manager.js';
 import { createFakeClock } from '../../src/testing/fake-clock.js';
-import { withCode } from '../support/failures.js';
 import { SECRET } from '../support/secret.js';
 
 interface Data {
@@ -94,7 +93,9 @@ describe('open(req)', () => {
   it('gives null without a living session, and none can begin there', async () => {
     const req = await upgrade({ cookie: 'sid=junk' });
     expect(await sessions.open(req)).toBeNull();
-    await expect(sessions.set(req, 'user', 'eve')).rejects.toMatchObject(withCode('ERR_SESSION_NO_RESPONSE'));
+    await expect(sessions.set(req, 'user', 'eve')).rejects.toMatchObject({
+      code: 'ERR_SESSION_NO_RESPONSE',
+    });
     expect(await store.count()).toBe(1);
   });
 
