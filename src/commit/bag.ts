@@ -8,11 +8,15 @@ export interface Encoding {
   encode(live: Record<string, unknown>): string;
   /** Whether the data still is what this text says. */
   isText(live: Record<string, unknown>, text: string): boolean;
+  /** The text of the data that takes over what was stored, where that is not what was sent. */
+  takenOver(stored: string, sent: string): string;
 }
 
 /** Session data and nothing else, within limits. */
 export const dataEncoding = (limits: DataLimits): Encoding => ({
   encode: (live) => encodeData(live, limits),
+  // Without what another writer reserves for itself: not to have it is no change of ours.
+  takenOver: (stored) => JSON.stringify(decodeData(stored)),
   isText(live, text) {
     try {
       // Equal texts are the common case; the checks are for what is about to be stored.
@@ -80,8 +84,9 @@ export class Bag {
   /** Takes over what was stored when the last commit under way has ended; `null`: none of them stored anything. */
   settle(stored: string | null): void {
     if (stored !== null) {
-      rebase(this.live, this.#failed ? this.#base : this.#sent, stored);
-      this.#base = stored;
+      const sent = this.#failed ? this.#base : this.#sent;
+      rebase(this.live, sent, stored);
+      this.#base = stored === sent ? stored : this.#encoding.takenOver(stored, sent);
     }
     this.#sent = this.#base;
     this.#failed = false;

@@ -40,7 +40,8 @@ export class Hold {
 
   /** When the session ends by its cookie, epoch ms; `null`: the store's word. */
   get expiresAt(): number | null {
-    const at = cookieOf(this.#session).expires?.valueOf() ?? NaN;
+    const { expires } = cookieOf(this.#session);
+    const at = expires ? expires.valueOf() : NaN;
     return Number.isNaN(at) ? null : at;
   }
 

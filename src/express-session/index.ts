@@ -42,4 +42,8 @@ export type MemoryStore = types.MemoryStore;
 export type Session = types.Session;
 export type SessionOptions = types.SessionOptions;
 export type Store = types.Store;
-export const { Cookie, MemoryStore, Session, Store } = dropIn;
+// Each with its type: the compiler would write out that of express-session, which may be missing.
+export const Cookie: SessionMiddleware['Cookie'] = dropIn.Cookie;
+export const MemoryStore: SessionMiddleware['MemoryStore'] = dropIn.MemoryStore;
+export const Session: SessionMiddleware['Session'] = dropIn.Session;
+export const Store: SessionMiddleware['Store'] = dropIn.Store;

@@ -1,7 +1,9 @@
 // `req.session` of the drop-in: express-session's session object, whose methods go through the commit.
 import { answer, type Callback } from '../core/callback.js';
 import { SessionError } from '../core/errors.js';
+import { decodeData, parseData } from '../core/json.js';
 import type { Encoding } from '../commit/bag.js';
+import type { CookieAttributes } from './options.js';
 import { Cookie, Session, type SessionRequest, type StoredSession } from '../stores/session.js';
 
 /** Who stores and ends the session of a request. */
@@ -63,7 +65,20 @@ export const wholeSession: Encoding = {
     return `{"cookie":${JSON.stringify(attributes)}${data === '{}' ? '' : ','}${data.slice(1)}`;
   },
   isText: (live, text) => wholeSession.encode(live) === text,
+  // The cookie stays the request's own: that it differs from another one's is no change.
+  takenOver(stored, sent) {
+    const { cookie } = parseData(sent);
+    return JSON.stringify({ cookie, ...decodeData(stored) });
+  },
 };
+
+/** The cookie of a new session. @throws {SessionError} ERR_SESSION_VALUE */
+export function freshCookie(attributes: CookieAttributes, isSecure: boolean): Cookie {
+  const cookie = new Cookie(attributes);
+  if (attributes.secure === 'auto') cookie.secure = isSecure;
+  if (attributes.sameSite === 'auto') cookie.sameSite = isSecure ? 'none' : 'lax';
+  return cookie;
+}
 
 /** The session's cookie; an object that was put in its place becomes one. */
 export function cookieOf(session: Session): Cookie {

@@ -8,7 +8,7 @@ import { isCookieName } from '../core/cookie.js';
 import { SessionError } from '../core/errors.js';
 import { assertStore } from '../stores/adapted-store.js';
 import type { ExpressStore } from '../stores/call-store.js';
-import { Cookie, type CookieOptions } from '../stores/session.js';
+import { Cookie } from '../stores/session.js';
 import type { RecordStore } from '../stores/store.js';
 import { MemoryStore } from './stores.js';
 
@@ -92,26 +92,14 @@ export interface Settings {
 const DEFAULT_NAME = 'connect.sid';
 
 /** @throws {SessionError} ERR_SESSION_OPTIONS saying what is wrong with the first wrong option, and what to give */
-export function settingsOf(options: SessionOptions = {}): Settings {
-  const {
-    secret,
-    cookie = {},
-    load = 'eager',
-    genid = randomId,
-    unset,
-    proxy,
-    store = new MemoryStore(),
-  } = options;
+export function settingsOf(options: SessionOptions | null = null): Settings {
+  const { secret, unset, proxy, resave = true, rolling, saveUninitialized = true } = options ?? {};
+  const { load = 'eager', touchAfter = 0, storeTimeout = 5_000, clock = systemClock } = options ?? {};
+  const cookie = given(options?.cookie) ?? {};
+  const genid = given(options?.genid) ?? randomId;
+  const store = given(options?.store) ?? new MemoryStore();
+  const name = given(options?.name) ?? given(options?.key) ?? DEFAULT_NAME;
   assertStore(store);
-  const {
-    name = DEFAULT_NAME,
-    touchAfter = 0,
-    storeTimeout = 5_000,
-    clock = systemClock,
-  } = {
-    ...options,
-    name: firstOf(options.name, options.key) ?? DEFAULT_NAME,
-  };
   check(typeof genid === 'function', 'The genid option must be a function that returns an id.');
   check(!unset || ['destroy', 'keep'].includes(unset), 'The unset option must be "destroy" or "keep".');
   check(
@@ -137,16 +125,16 @@ export function settingsOf(options: SessionOptions = {}): Settings {
     'The storeTimeout option must be a number of milliseconds above 0.',
   );
   // Bad attributes that are not a matter of the request are refused here and not by each request.
-  if (typeof cookie !== 'function') new Cookie(cookie as CookieOptions);
+  if (typeof cookie !== 'function') new Cookie(cookie);
   return {
     secrets,
-    cookie: typeof cookie === 'function' ? (req) => cookie(req) : () => cookie,
+    cookie: typeof cookie === 'function' ? (req) => attributesOf(cookie(req)) : () => cookie,
     newId: (req) => genid(req),
     name,
     proxy,
-    resave: options.resave ?? true,
-    rolling: Boolean(options.rolling),
-    saveUninitialized: options.saveUninitialized ?? true,
+    resave,
+    rolling: Boolean(rolling),
+    saveUninitialized,
     store,
     destroysUnset: unset === 'destroy',
     load: typeof load === 'function' ? (req) => load(req) : () => load === 'eager',
@@ -154,6 +142,15 @@ export function settingsOf(options: SessionOptions = {}): Settings {
     storeTimeout,
     clock,
   };
+}
+
+/** @throws {SessionError} ERR_SESSION_OPTIONS */
+function attributesOf(returned: unknown): CookieAttributes {
+  check(
+    typeof returned === 'object' && returned !== null,
+    'What the function of the cookie option returns must be an object.',
+  );
+  return returned as CookieAttributes;
 }
 
 /** As long as express-session's. */
@@ -164,8 +161,8 @@ function isSecret(secret: unknown): boolean {
   return secret instanceof KeyObject || types.isArrayBufferView(secret) || types.isAnyArrayBuffer(secret);
 }
 
-/** An empty name is none, as in express-session. */
-const firstOf = (...names: (string | undefined)[]): string | undefined => names.find(Boolean);
+/** express-session takes null, false and '' for an option that is not given. */
+const given = <T>(value: T): NonNullable<T> | undefined => (value ? value : undefined);
 
 const isDuration = (value: unknown): boolean => typeof value === 'number' && value >= 0;
 

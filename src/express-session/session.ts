@@ -1,16 +1,17 @@
 // The drop-in for express-session: its options, its `req.session`, its cookie and its stored JSON, and our commit.
 import type { EventEmitter } from 'node:events';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { Lanes } from '../commit/lanes.js';
 import type { Clock } from '../core/clock.js';
 import { SessionError } from '../core/errors.js';
 import { ResponseGate } from '../http/response-gate.js';
 import { AdaptedStore, limitsOf } from '../stores/adapted-store.js';
-import type { SessionRequest } from '../stores/session.js';
+import { Session, type SessionRequest } from '../stores/session.js';
 import { RecordStore } from '../stores/store.js';
 import { settingsOf, type SessionOptions, type Settings } from './options.js';
-import { pathOf } from './request.js';
+import { freshCookie } from './live-session.js';
+import { isSecure, pathOf } from './request.js';
 import { recordStoreIn } from './stores.js';
 import type { Handler } from './types.js';
 import { causeOf, Visit, type Backend, type VisitRequest } from './visit.js';
@@ -28,18 +29,31 @@ const visits = new WeakMap<IncomingMessage, Visit>();
  * @example
  * app.use(session({ secret: process.env.SESSION_SECRET, resave: false, saveUninitialized: false }));
  */
-export function session(options: SessionOptions = {}): Handler {
+export function session(options: SessionOptions | null = null): Handler {
   const settings = settingsOf(options);
-  warnOf(options);
+  warnOf(options ?? {});
   const { store } = settings;
   const backends = new Backends(settings);
   const wire = settings.secrets === null ? null : new Wire(settings.name, settings.secrets);
   (store as { generate?: unknown }).generate = (req: VisitRequest): void => {
-    visitOf(req).generate();
+    const visit = visits.get(req);
+    if (visit === undefined) generate(settings, req);
+    else visit.generate();
   };
   return (req: VisitRequest, res, next) => {
     // Another session is there already.
-    if (req.session || !pathOf(req).startsWith(settings.cookie(req).path ?? '/')) {
+    if (req.session) {
+      next();
+      return;
+    }
+    let path: string;
+    try {
+      path = settings.cookie(req).path ?? '/';
+    } catch (error) {
+      next(error);
+      return;
+    }
+    if (!pathOf(req).startsWith(path)) {
       next();
       return;
     }
@@ -49,10 +63,12 @@ export function session(options: SessionOptions = {}): Handler {
       return;
     }
     req.sessionStore = store as SessionRequest['sessionStore'];
-    const visit = new Visit(settings, backends.now(), own, req, res, next);
+    // A WebSocket server has none for an upgrade, and passes `{}`.
+    const hasResponse = typeof (res as Partial<ServerResponse>).end === 'function';
+    const visit = new Visit(settings, backends.now(), own, req, hasResponse ? res : null, next);
     visits.set(req, visit);
     const goOn = (): void => {
-      ResponseGate.join(req, res, next, visit);
+      if (hasResponse) ResponseGate.join(req, res, next, visit);
       next();
     };
     const fail = (error: unknown): void => {
@@ -119,13 +135,12 @@ function wireOf(req: IncomingMessage, name: string): Wire | null {
   return typeof secret === 'string' && secret !== '' ? new Wire(name, [secret]) : null;
 }
 
-function visitOf(req: IncomingMessage): Visit {
-  const visit = visits.get(req);
-  if (visit !== undefined) return visit;
-  throw new SessionError(
-    'ERR_SESSION_NO_MIDDLEWARE',
-    'store.generate(req) needs a request that passed session().',
-  );
+/** Puts a fresh session on a request that is another middleware's: of the real express-session, on the same store. */
+function generate({ newId, cookie, proxy }: Settings, req: VisitRequest): void {
+  req.sessionID = newId(req);
+  const fresh = new Session(req as SessionRequest);
+  fresh.cookie = freshCookie(cookie(req), isSecure(req, proxy));
+  req.session = fresh;
 }
 
 /** What was said: each thing once, however many middlewares there are. */
@@ -139,7 +154,7 @@ function warn(type: string, code: string, message: string): void {
 
 function warnOf(options: SessionOptions): void {
   const { store } = options;
-  if (store !== undefined && recordStoreIn(store) === null && !RecordStore.is(store))
+  if (store && recordStoreIn(store) === null && !RecordStore.is(store))
     warn('SessionWarning', ...limitsOf(store));
   for (const name of ['resave', 'saveUninitialized'] as const) {
     if (options[name] === undefined)

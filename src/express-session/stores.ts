@@ -34,7 +34,7 @@ interface OldConstructor<T extends object> {
   readonly prototype: T;
 }
 
-export const Store = function (this: Store) {
+export const Store = function Store(this: Store) {
   Reflect.apply(EventEmitter as unknown as () => void, this, []);
 } as unknown as OldConstructor<Store>;
 inherit(Store, EventEmitter);
@@ -58,7 +58,7 @@ define(
   function (this: Store & ExpressStore, sid: string, callback?: Callback<Session | null>) {
     const load = async (): Promise<Session | null> => {
       const stored = (await callStore(this, 'get', sid)) as StoredSession | null | undefined;
-      return stored == null ? null : this.createSession({ sessionID: sid, sessionStore: this }, stored);
+      return !stored ? null : this.createSession({ sessionID: sid, sessionStore: this }, stored);
     };
     return answer(load(), callback);
   },
@@ -83,16 +83,19 @@ export interface MemoryStore extends Store {
   all(callback?: Callback<Record<string, StoredSession>>): Promise<Record<string, StoredSession>>;
 }
 
-export const MemoryStore = function (this: MemoryStore) {
+export const MemoryStore = function MemoryStore(this: MemoryStore) {
   Reflect.apply(Store, this, []);
 } as unknown as OldConstructor<MemoryStore>;
 inherit(MemoryStore, Store);
-for (const name of [...METHODS, 'clear', 'length'] as const) {
+for (const name of [...METHODS, 'clear'] as const) {
   define(MemoryStore.prototype, name, function (this: MemoryStore, ...args: never[]): unknown {
     const inner = innerOf(this);
     return (inner[name] as (...args: never[]) => unknown).apply(inner, args);
   });
 }
+define(MemoryStore.prototype, 'length', function (this: MemoryStore, callback?: Callback<number>) {
+  return answer(Promise.resolve(Object.keys(byId(innerOf(this))).length), callback);
+});
 define(
   MemoryStore.prototype,
   'all',

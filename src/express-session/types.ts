@@ -10,7 +10,8 @@ import type { Next } from '../http/response-gate.js';
 import type { Cookie as OwnCookie } from '../stores/session.js';
 import type { CookieAttributes, SessionOptions as OptionsOf } from './options.js';
 
-type IsAny<T> = 0 extends 1 & T ? true : false;
+// In tuples: a conditional type of what cannot be found is itself taken for what cannot be found.
+type IsAny<T> = [0] extends [1 & T] ? true : false;
 /** `Theirs` where it can be had, else `Ours`. */
 type Either<Theirs, Ours> = IsAny<Theirs> extends true ? Ours : Theirs;
 

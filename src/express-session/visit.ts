@@ -13,10 +13,10 @@ import type { GateParty, Next } from '../http/response-gate.js';
 import { appendCookie } from '../http/session-cookie.js';
 import { findNow } from '../http/session-reader.js';
 import { Session as Target } from '../http/session-target.js';
-import { Cookie, type CookieOptions, type SessionRequest, type StoredSession } from '../stores/session.js';
+import { Cookie, type SessionRequest, type StoredSession } from '../stores/session.js';
 import type { RecordStore } from '../stores/store.js';
 import { firstRecord, Hold } from './hold.js';
-import { cookieOf, LiveSession, type Keeper } from './live-session.js';
+import { cookieOf, freshCookie, LiveSession, type Keeper } from './live-session.js';
 import type { Settings } from './options.js';
 import { isSecure, onFirstUse } from './request.js';
 import type { Wire } from './wire.js';
@@ -113,10 +113,9 @@ export class Visit implements GateParty, Keeper {
     });
   }
 
-  /** Puts a fresh session on the request. */
+  /** Puts a fresh session on the request, in place of the one that it had: that counts as a modification. */
   generate(): void {
-    this.#current = this.#generated();
-    this.#req.session = this.#current;
+    this.#generate('');
   }
 
   save(session: LiveSession): Promise<void> {
@@ -214,7 +213,7 @@ export class Visit implements GateParty, Keeper {
     this.#isLoaded = true;
     // An id without a session counts as brought: its cookie is replaced by the new one.
     this.#cookieId = this.#brought[0];
-    this.generate();
+    this.#generate();
   }
 
   #inflate(target: Target, record: SessionRecord, original?: string): void {
@@ -231,28 +230,22 @@ export class Visit implements GateParty, Keeper {
       originalMaxAge: stored.cookie.originalMaxAge ?? record.idleMs,
     };
     const session = new LiveSession(this, this.#request, { ...stored, cookie });
-    this.#holds.set(session, new Hold(session, target, original));
-    this.#current = session;
-    this.#req.session = session;
+    this.#put(session, new Hold(session, target, original));
   }
 
-  #generated(): LiveSession {
-    const { cookie: cookieFor, newId, proxy } = this.#settings;
+  /** @param original What its data is compared with to tell whether it was modified. Default: what it is now. */
+  #generate(original?: string): void {
+    const { cookie, newId, proxy } = this.#settings;
     const req = this.#req;
     const idOf = (): SessionId => {
       const id = newId(req);
       req.sessionID = id;
-      return id as SessionId;
+      return String(id) as SessionId;
     };
     const id = idOf();
-    const options = cookieFor(req) as CookieOptions & { secure?: unknown; sameSite?: unknown };
-    const cookie = new Cookie(options);
-    const secure = isSecure(req, proxy);
-    if (options.secure === 'auto') cookie.secure = secure;
-    if (options.sameSite === 'auto') cookie.sameSite = secure ? 'none' : 'lax';
     const session = new LiveSession(this, this.#request, {});
-    session.cookie = cookie;
-    const target = new Target(this.#backend.store, String(id) as SessionId, null, {
+    session.cookie = freshCookie(cookie(req), isSecure(req, proxy));
+    const target = new Target(this.#backend.store, id, null, {
       newId: () => {
         const next = idOf();
         Object.defineProperty(session, 'id', { value: next, configurable: true });
@@ -260,8 +253,13 @@ export class Visit implements GateParty, Keeper {
       },
       record: (key) => firstRecord(key, this.#settings.clock.now()),
     });
-    this.#holds.set(session, new Hold(session, target));
-    return session;
+    this.#put(session, new Hold(session, target, original));
+  }
+
+  #put(session: LiveSession, hold: Hold): void {
+    this.#holds.set(session, hold);
+    this.#current = session;
+    this.#req.session = session;
   }
 
   #holdOf(session: LiveSession): Hold {

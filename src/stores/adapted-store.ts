@@ -11,6 +11,9 @@ import { EventEmitter } from 'node:events';
 import type { Clock } from '../core/clock.js';
 import {
   CLOSED_FOR_MS,
+  isBroken,
+  type BrokenRecord,
+  type CallOptions,
   type Capability,
   type Page,
   type PageOptions,
@@ -18,11 +21,10 @@ import {
   type SessionKey,
   type SessionRecord,
 } from '../core/contract.js';
-import { SessionError } from '../core/errors.js';
+import { hasCode, SessionError } from '../core/errors.js';
 import { handleOf, isHandle } from '../core/ids.js';
-import { isLiving } from '../core/record.js';
 import { callStore, type ExpressStore } from './call-store.js';
-import { expiryOf } from './express-face.js';
+import { durationOf, expiryOf } from './express-face.js';
 import { Cookie, type CookieData, type StoredSession } from './session.js';
 import { RecordStore } from './store.js';
 
@@ -75,7 +77,7 @@ export class AdaptedStore extends RecordStore {
 
   /** What it is called in messages. */
   get kind(): string {
-    return this.#store.constructor.name;
+    return kindOf(this.#store);
   }
 
   override async find(key: SessionKey): Promise<SessionRecord | null> {
@@ -87,18 +89,24 @@ export class AdaptedStore extends RecordStore {
   }
 
   /** Writes without asking: some stores never answer for what is not there. New ids are random. */
-  override async insert(record: SessionRecord): Promise<boolean> {
-    return this.#inTurn(record.key, async () => {
+  override async insert(record: SessionRecord, options?: CallOptions): Promise<boolean> {
+    return this.#inTurn(record.key, options, async () => {
       if (this.#closedRecord(record.key) !== null) return false;
       await this.#write(record);
       return true;
     });
   }
 
-  override async replace(record: SessionRecord, expectedVersion: string): Promise<boolean> {
+  override async replace(
+    record: SessionRecord,
+    expectedVersion: string,
+    options?: CallOptions,
+  ): Promise<boolean> {
     const { key } = record;
-    return this.#inTurn(key, async () => {
+    return this.#inTurn(key, options, async () => {
       const found = this.#closedRecord(key) ?? (await this.#read(key));
+      // The caller has been told that it failed.
+      options?.signal?.throwIfAborted();
       if (found?.version !== expectedVersion || found.closed !== undefined) return false;
       if (record.closed === undefined) {
         await this.#write(record);
@@ -110,20 +118,25 @@ export class AdaptedStore extends RecordStore {
     });
   }
 
-  override async extend(key: SessionKey, expiresAt: number | null, record?: SessionRecord): Promise<boolean> {
-    if (this.#closedRecord(key) !== null) return false;
-    // One that ended meanwhile is looked up again: some stores create what they are asked to touch.
-    const isAsked = record !== undefined && !this.#isOver(record) && typeof this.#store.touch === 'function';
-    return isAsked
-      ? this.#extend(record, expiresAt)
-      : this.#inTurn(key, async () => this.#extendNow(key, expiresAt));
+  override async extend(
+    key: SessionKey,
+    expiresAt: number | null,
+    record?: SessionRecord,
+    options?: CallOptions,
+  ): Promise<boolean> {
+    return this.#inTurn(key, options, async () => {
+      if (this.#closedRecord(key) !== null) return false;
+      const known = record !== undefined && this.#isFresh(record) ? record : await this.#read(key);
+      options?.signal?.throwIfAborted();
+      return known !== null && this.#extend(known, expiresAt);
+    });
   }
 
-  override async remove(key: SessionKey): Promise<boolean> {
-    return this.#inTurn(key, async () => {
+  override async remove(key: SessionKey, options?: CallOptions): Promise<boolean> {
+    return this.#inTurn(key, options, async () => {
       const wasClosed = this.#closed.delete(key);
       this.#written.delete(key);
-      const wasThere = (await this.#read(key)) !== null;
+      const wasThere = await this.#isThere(key);
       if (wasThere) await callStore(this.#store, 'destroy', key);
       return wasThere || wasClosed;
     });
@@ -132,7 +145,7 @@ export class AdaptedStore extends RecordStore {
   /** The store gives them all at once; this cuts them in pieces. */
   async page({ cursor = '', limit, owner }: PageOptions): Promise<Page> {
     const sessions = Object.entries(namedSessions(await callStore(this.#store, 'all'), this.kind));
-    const records: SessionRecord[] = [];
+    const records: (SessionRecord | BrokenRecord)[] = [];
     const ordered = sessions
       .map(([id, session]) => [handleOf(id as SessionId) as string, id, session] as const)
       .sort(([a], [b]) => (a < b ? -1 : 1));
@@ -140,32 +153,52 @@ export class AdaptedStore extends RecordStore {
       throw new SessionError('ERR_SESSION_CURSOR', 'The cursor is not one that a page returned.');
     for (const [handle, id, session] of ordered) {
       if (handle <= cursor) continue;
-      const record = this.#recordOf(id as SessionKey, session);
-      if (
-        !this.#isOver(record) &&
-        this.#closedRecord(record.key) === null &&
-        (owner === undefined || record.owner === owner)
-      )
-        records.push(record);
+      const entry = this.#entryOf(id as SessionKey, session);
+      if (this.#isListed(entry, owner)) records.push(entry);
       if (records.length >= limit) return { records, cursor: handle };
     }
     return { records, cursor: null };
   }
 
-  async #extendNow(key: SessionKey, expiresAt: number | null): Promise<boolean> {
-    const found = this.#closedRecord(key) ?? (await this.#read(key));
-    return isLiving(found) && this.#extend(found, expiresAt);
+  /** A session that cannot be read is listed in its place: the others can. */
+  #entryOf(key: SessionKey, session: unknown): SessionRecord | BrokenRecord {
+    try {
+      return this.#recordOf(key, session);
+    } catch (error) {
+      return { key, error: error as Error };
+    }
+  }
+
+  #isListed(entry: SessionRecord | BrokenRecord, owner: string | undefined): boolean {
+    if (this.#closedRecord(entry.key) !== null) return false;
+    if (isBroken(entry)) return true;
+    return !this.#isOver(entry) && (owner === undefined || entry.owner === owner);
+  }
+
+  /** Whether a record that was read may be touched as it is: some stores write what they are given, or create it. */
+  #isFresh(record: SessionRecord): boolean {
+    const { version = record.version } = this.#written.get(record.key) ?? {};
+    return version === record.version && !this.#isOver(record) && typeof this.#store.touch === 'function';
   }
 
   async #extend(record: SessionRecord, expiresAt: number | null): Promise<boolean> {
-    const { key, deadlineAt } = record;
-    const end = deadlineAt === null ? expiresAt : Math.min(expiresAt ?? Infinity, deadlineAt);
+    const end = expiresAt === null ? null : Math.min(expiresAt, record.deadlineAt ?? Infinity);
     if (end !== null && record.expiresAt !== null && end < record.expiresAt) return true;
     const next = { ...record, expiresAt: end };
     if (typeof this.#store.touch === 'function')
-      await callStore(this.#store, 'touch', key, this.#sessionOf(next));
+      await callStore(this.#store, 'touch', record.key, this.#sessionOf(next));
     else await this.#write(next);
     return true;
+  }
+
+  /** Whether there is anything, a broken session included. */
+  async #isThere(key: SessionKey): Promise<boolean> {
+    try {
+      return (await this.#read(key)) !== null;
+    } catch (error) {
+      if (hasCode(error, 'ERR_SESSION_CORRUPT')) return true;
+      throw error;
+    }
   }
 
   async #read(key: SessionKey): Promise<SessionRecord | null> {
@@ -214,10 +247,11 @@ export class AdaptedStore extends RecordStore {
           deadlineAt,
           hasCookie,
           ...(owner === undefined ? null : { owner }),
-          ...(meta === undefined ? null : { meta }),
+          ...(meta === undefined ? null : { meta: structuredClone(meta) }),
         };
     const expires = expiresAt === null ? null : new Date(expiresAt);
-    const cookie = new CookieWithFacts({ ...session.cookie, expires, originalMaxAge: idleMs }, facts);
+    const cookie = new CookieWithFacts({ ...session.cookie, expires }, facts);
+    cookie.originalMaxAge = idleMs;
     return { ...session, cookie };
   }
 
@@ -226,9 +260,7 @@ export class AdaptedStore extends RecordStore {
     if (typeof stored !== 'object' || stored === null || Array.isArray(stored))
       throw new SessionError('ERR_SESSION_CORRUPT', `${this.kind} returned a session that is not an object.`);
     const { cookie: storedCookie, ...rest } = stored as StoredSession;
-    // As JSON says it: a Cookie of any package, dates, whatever the store made of it.
-    const cookie = (storedCookie == null ? undefined : JSON.parse(JSON.stringify(storedCookie))) as
-      (CookieData & { facts?: Facts }) | undefined;
+    const cookie = this.#plainCookie(storedCookie);
     const { idleMs, expiresAt } = expiryOf({ ...(cookie === undefined ? null : { cookie }) });
     const { facts, expires, ...attributes } = cookie ?? {};
     const hasCookie = cookie !== undefined && facts?.hasCookie !== false;
@@ -242,11 +274,21 @@ export class AdaptedStore extends RecordStore {
       version: facts?.digest === digestOf(data) ? facts.version : known,
       createdAt: facts?.createdAt ?? 0,
       deadlineAt: facts?.deadlineAt ?? null,
-      idleMs: idleMs ?? cookie?.originalMaxAge ?? null,
+      idleMs: idleMs ?? durationOf(cookie?.originalMaxAge),
       expiresAt,
       ...(facts?.owner === undefined ? null : { owner: facts.owner }),
       ...(facts?.meta === undefined ? null : { meta: facts.meta }),
     };
+  }
+
+  /** As JSON says it: a Cookie of any package, dates, whatever the store made of it. */
+  #plainCookie(stored: unknown): (CookieData & { facts?: Facts }) | undefined {
+    if (stored == null) return undefined;
+    if (typeof stored === 'object') return JSON.parse(JSON.stringify(stored)) as CookieData;
+    throw new SessionError(
+      'ERR_SESSION_CORRUPT',
+      `${this.kind} returned a session whose cookie is not an object.`,
+    );
   }
 
   #isOver({ expiresAt, deadlineAt }: SessionRecord): boolean {
@@ -255,7 +297,7 @@ export class AdaptedStore extends RecordStore {
   }
 
   #close(record: SessionRecord): void {
-    this.#closed.set(record.key, record);
+    this.#closed.set(record.key, structuredClone(record));
     this.#written.delete(record.key);
     // In the order of their ends: all live for the same minute.
     for (const [key, { closed }] of this.#closed) {
@@ -267,14 +309,36 @@ export class AdaptedStore extends RecordStore {
   #closedRecord(key: SessionKey): SessionRecord | null {
     const closed = this.#closed.get(key);
     if (closed === undefined) return null;
-    if (!this.#isOver(closed)) return closed;
+    if (!this.#isOver(closed)) return structuredClone(closed);
     this.#closed.delete(key);
     return null;
   }
 
-  #inTurn<T>(key: SessionKey, job: () => Promise<T>): Promise<T> {
-    const run = (this.#queues.get(key) ?? Promise.resolve()).then(job);
-    const settled = run.catch(() => undefined);
+  async #endAgain(key: SessionKey): Promise<void> {
+    if (this.#closedRecord(key) !== null) await callStore(this.#store, 'destroy', key);
+  }
+
+  /** One after the other on each session. Whoever is given up on, at its timeout, holds nobody up. */
+  #inTurn<T>(key: SessionKey, options: CallOptions | undefined, job: () => Promise<T>): Promise<T> {
+    const { signal } = options ?? {};
+    const run = (this.#queues.get(key) ?? Promise.resolve()).then(() => {
+      signal?.throwIfAborted();
+      return job();
+    });
+    const settled = new Promise<void>((resolve) => {
+      const giveUp = (): void => {
+        resolve();
+        // What lands all the same may bring back a session that ended meanwhile.
+        const mend = (): void => void this.#endAgain(key).catch(() => undefined);
+        run.then(mend, mend);
+      };
+      const done = (): void => {
+        signal?.removeEventListener('abort', giveUp);
+        resolve();
+      };
+      signal?.addEventListener('abort', giveUp, { once: true });
+      run.then(done, done);
+    });
     this.#queues.set(key, settled);
     void settled.then(() => {
       if (this.#queues.get(key) === settled) this.#queues.delete(key);
@@ -282,6 +346,10 @@ export class AdaptedStore extends RecordStore {
     return run;
   }
 }
+
+/** What a store is called. An object without a prototype has no constructor to be named after. */
+const kindOf = (store: object): string =>
+  (store as { constructor?: { name?: string } }).constructor?.name ?? 'The session store';
 
 const digestOf = (data: string): string => hash('sha256', data, 'base64url');
 
@@ -305,7 +373,7 @@ function namedSessions(all: unknown, kind: string): Record<string, unknown> {
 export function limitsOf(store: ExpressStore): [string, string] {
   return [
     'WARN_SESSION_STORE',
-    `${store.constructor.name} is an express-session store, without compare-and-set: writes of this process merge, ` +
+    `${kindOf(store)} is an express-session store, without compare-and-set: writes of this process merge, ` +
       'but one of another process at the same moment can be lost, and a session that ended there can come back.',
   ];
 }

@@ -25,12 +25,16 @@ export function textOfSession(session: StoredSession): string {
   return JSON.stringify(plain);
 }
 
+/** `false` is express-session's other way to say null. */
+export const durationOf = (ms: number | null | false | undefined): number | null =>
+  typeof ms === 'number' ? ms : null;
+
 /** When a session says that it ends; `null`: when the store thinks fit. */
 export function expiryOf(session: StoredSession): Pick<SessionRecord, 'idleMs' | 'expiresAt'> {
-  const { expires = null, originalMaxAge = null } = session.cookie ?? {};
-  if (expires === null) return { idleMs: null, expiresAt: null };
+  const { expires, originalMaxAge } = session.cookie ?? {};
+  if (!expires) return { idleMs: null, expiresAt: null };
   const expiresAt = new Date(expires).valueOf();
   if (Number.isNaN(expiresAt))
     throw new SessionError('ERR_SESSION_VALUE', 'cookie.expires of a session must be a date or null.');
-  return { idleMs: originalMaxAge, expiresAt };
+  return { idleMs: durationOf(originalMaxAge), expiresAt };
 }

@@ -8,21 +8,21 @@ import { callStore, type ExpressStore } from './call-store.js';
 
 /** What express-session keeps of a cookie in a stored session. */
 export interface CookieData {
-  originalMaxAge?: number | null;
-  expires?: Date | string | null;
-  path?: string;
-  httpOnly?: boolean;
-  domain?: string;
-  secure?: boolean | 'auto';
-  sameSite?: boolean | 'lax' | 'strict' | 'none' | 'auto';
-  priority?: 'low' | 'medium' | 'high';
-  partitioned?: boolean;
+  originalMaxAge?: number | null | false | undefined;
+  expires?: Date | string | null | false | undefined;
+  path?: string | undefined;
+  httpOnly?: boolean | undefined;
+  domain?: string | undefined;
+  secure?: boolean | 'auto' | undefined;
+  sameSite?: boolean | 'lax' | 'strict' | 'none' | 'auto' | undefined;
+  priority?: 'low' | 'medium' | 'high' | undefined;
+  partitioned?: boolean | undefined;
 }
 
 /** What the cookie of a new session is made of. */
 export interface CookieOptions extends CookieData {
   /** Milliseconds from now. */
-  maxAge?: number | null;
+  maxAge?: number | null | undefined;
 }
 
 /** A session as the express-session API stores it: data and a cookie. */
@@ -40,6 +40,19 @@ export interface SessionRequest {
   session?: unknown;
 }
 
+/** What a cookie takes over: whatever else is stored must not shadow a method. */
+const ATTRIBUTES: ReadonlySet<string> = new Set([
+  'path',
+  'domain',
+  'httpOnly',
+  'secure',
+  'sameSite',
+  'priority',
+  'partitioned',
+  'expires',
+  'maxAge',
+]);
+
 /** `false` and undefined are express-session's other ways to say null. */
 type Moment = Date | string | null | undefined | false;
 
@@ -53,19 +66,21 @@ export class Cookie {
   declare priority?: 'low' | 'medium' | 'high';
   declare partitioned?: boolean;
   originalMaxAge: number | null = null;
-  #expires: Date | null = null;
+  /** `false` ends with the browser like null, and is an expiry that was set. */
+  #expires: Date | null | false = null;
 
   /** @throws {SessionError} ERR_SESSION_VALUE */
   constructor(options?: CookieOptions | CookieData | null) {
-    if (options == null) return;
+    if (!options) return;
     if (typeof options !== 'object')
       throw new SessionError('ERR_SESSION_VALUE', 'The argument options of a Cookie must be an object.');
-    const { data, originalMaxAge, ...attributes } = options as CookieData & { data?: unknown };
-    Object.assign(this, attributes);
-    this.originalMaxAge = originalMaxAge ?? this.originalMaxAge;
+    // In their order: of `expires` and `maxAge` the last one counts.
+    for (const name in options)
+      if (ATTRIBUTES.has(name)) Object.assign(this, { [name]: options[name as 'path'] });
+    if (typeof options.originalMaxAge === 'number') this.originalMaxAge = options.originalMaxAge;
   }
 
-  get expires(): Date | null {
+  get expires(): Date | null | false {
     return this.#expires;
   }
 
@@ -75,13 +90,16 @@ export class Cookie {
         'ERR_SESSION_VALUE',
         'cookie.expires takes a Date. For a number of milliseconds from now, set cookie.maxAge.',
       );
-    this.#expires = typeof at === 'string' ? new Date(at) : at === false ? null : (at ?? null);
+    if (at === false) this.#expires = false;
+    else if (at === '' || at == null) this.#expires = null;
+    else this.#expires = typeof at === 'string' ? new Date(at) : at;
     this.originalMaxAge = this.maxAge;
   }
 
   /** Milliseconds from now. */
   get maxAge(): number | null {
-    return this.#expires === null ? null : this.#expires.valueOf() - Date.now();
+    // `false` as it is: it begins anew as `false`.
+    return this.#expires ? this.#expires.valueOf() - Date.now() : (this.#expires as null);
   }
 
   set maxAge(ms: number | Date | null | undefined | false) {
@@ -107,7 +125,7 @@ export class Cookie {
       domain,
       path,
       sameSite,
-    } as CookieData;
+    };
   }
 
   /** A `Set-Cookie` line. @throws {TypeError} for an attribute that no cookie can have */
@@ -158,7 +176,7 @@ export class Session {
     const reload = async (): Promise<void> => {
       const stored = (await callStore(this.req.sessionStore, 'get', this.id)) as
         StoredSession | null | undefined;
-      if (stored == null) throw new Error('failed to load session');
+      if (!stored) throw new Error('failed to load session');
       this.req.sessionStore.createSession(this.req, stored);
     };
     return answer(reload(), callback);

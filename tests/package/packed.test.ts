@@ -9,6 +9,8 @@ const { devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 
   devDependencies: Record<string, string>;
 };
 let home: string;
+/** The same without the types of express-session. */
+let bare: string;
 
 jest.setTimeout(180_000);
 
@@ -37,11 +39,25 @@ beforeAll(() => {
     { cwd: home, stdio: 'pipe' },
   );
   cpSync(join(__dirname, 'consumers'), join(home, 'consumers'), { recursive: true });
+  for (const app of [...APPS.cjs, ...APPS.esm]) {
+    const text = readFileSync(join(home, 'consumers', `switch${app}`), 'utf8');
+    const switched = text.replace(
+      /(?<=from |require\()'express-session'/,
+      "'session-store-js/express-session'",
+    );
+    writeFileSync(join(home, 'consumers', `switched${app}`), switched);
+  }
+  bare = mkdtempSync(join(tmpdir(), 'session-store-js-bare-'));
+  const theirTypes = join(home, 'node_modules/@types/express-session');
+  cpSync(home, bare, { recursive: true, filter: (path) => path !== theirTypes });
 });
 
 afterAll(() => {
-  rmSync(home, { recursive: true, force: true });
+  for (const place of [home, bare]) rmSync(place, { recursive: true, force: true });
 });
+
+/** Endings of the names of one app, as it is written in modules of each kind. */
+const APPS = { cjs: ['.cts', '-import.cts'], esm: ['.mts'] };
 
 /** What a script prints, run in the consumer's directory. */
 function run(file: string, source: string): unknown {
@@ -60,6 +76,35 @@ const NAMES = [
   'hasCode',
   'systemClock',
 ];
+/** A server on the drop-in with a store of its own, visited three times. */
+const VISITS = `
+  class MapStore extends session.Store {
+    sessions = new Map();
+    get(sid, callback) { callback(null, JSON.parse(this.sessions.get(sid) ?? 'null')); }
+    set(sid, stored, callback) { this.sessions.set(sid, JSON.stringify(stored)); callback(); }
+    destroy(sid, callback) { this.sessions.delete(sid); callback(); }
+  }
+  const app = express();
+  app.use(session({ secret: '${SECRET}', store: new MapStore(), resave: false, saveUninitialized: false }));
+  app.get('/', (req, res) => {
+    req.session.views = (req.session.views ?? 0) + 1;
+    res.send(String(req.session.views));
+  });
+  const server = app.listen(0, async () => {
+    let cookie = '';
+    const bodies = [];
+    for (let n = 0; n < 3; n++) {
+      const response = await fetch('http://localhost:' + server.address().port, { headers: { cookie } });
+      cookie = response.headers.getSetCookie()[0]?.split(';')[0] ?? cookie;
+      bodies.push(await response.text());
+    }
+    server.close();
+    server.closeAllConnections();
+    const classes = ['Store', 'MemoryStore', 'Cookie', 'Session'];
+    console.log(JSON.stringify({
+      type: typeof session, bodies, isSame, missing: classes.filter((name) => session[name]?.name !== name),
+    }));
+  });`;
 
 describe('the packed tarball', () => {
   it('holds the builds, their sources and the documents, and nothing else', () => {
@@ -163,6 +208,26 @@ describe('the packed tarball', () => {
   });
 
   it.each([
+    [
+      'require',
+      'drop-in.cjs',
+      `const express = require('express');
+      const session = require('session-store-js/express-session');
+      const isSame = session.Store === require('session-store-js/express-session').Store;`,
+    ],
+    [
+      'import',
+      'drop-in.mjs',
+      `import express from 'express';
+      import session, * as named from 'session-store-js/express-session';
+      const isSame = named.session === session && named.Store === session.Store && named.Cookie === session.Cookie;`,
+    ],
+  ])('serves as express-session with %s', (_how, file, head) => {
+    const found = run(file, `${head}${VISITS}`);
+    expect(found).toEqual({ type: 'function', bodies: ['1', '2', '3'], isSame: true, missing: [] });
+  });
+
+  it.each([
     ['require', 'zod.cjs', `const SessionManager = require('session-store-js'); const { cache } = require;`],
     [
       'import',
@@ -183,34 +248,61 @@ describe('the packed tarball', () => {
   });
 });
 
+/** What the compiler has to say, library checks on. */
+function compiled(cwd: string, options: readonly string[], files: readonly string[]): string {
+  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+  const flags = ['--noEmit', '--strict', '--skipLibCheck', 'false', '--target', 'es2022', '--types', 'node'];
+  const paths = files.map((file) => join('consumers', file));
+  return spawnSync(process.execPath, [tsc, ...flags, ...options, ...paths], { cwd, encoding: 'utf8' }).stdout;
+}
+
+const NODE16 = ['--module', 'node16'];
+const NODENEXT = ['--module', 'nodenext'];
+const BUNDLER = ['--module', 'esnext', '--moduleResolution', 'bundler'];
+const NODE10 = ['--module', 'commonjs', '--moduleResolution', 'node10', '--ignoreDeprecations', '6.0'];
+
 describe('TypeScript consumers of the tarball', () => {
   const cjs = ['commonjs-require.cts', 'commonjs-import.cts'];
   const esm = ['module.mts', 'beside-express-session.mts'];
 
   it.each([
-    ['node16', ['--module', 'node16'], [...cjs, 'module.mts']],
-    ['nodenext', ['--module', 'nodenext'], [...cjs, ...esm]],
-    ['bundler', ['--module', 'esnext', '--moduleResolution', 'bundler'], esm],
-    ['node10', ['--module', 'commonjs', '--moduleResolution', 'node10', '--ignoreDeprecations', '6.0'], cjs],
+    ['node16', NODE16, [...cjs, 'module.mts']],
+    ['nodenext', NODENEXT, [...cjs, ...esm]],
+    ['bundler', BUNDLER, esm],
+    ['node10', NODE10, cjs],
   ])('compile with %s resolution, library checks on', (_name, options, files) => {
-    const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
-    const flags = [
-      '--noEmit',
-      '--strict',
-      '--skipLibCheck',
-      'false',
-      '--target',
-      'es2022',
-      '--types',
-      'node',
-    ];
-    const { stdout } = spawnSync(
-      process.execPath,
-      [tsc, ...flags, ...options, ...files.map((file) => join('consumers', file))],
-      { cwd: home, encoding: 'utf8' },
-    );
-    expect(stdout).toBe('');
+    expect(compiled(home, options, files)).toBe('');
   });
+});
+
+describe('an app written for express-session', () => {
+  it.each([
+    ['node16', NODE16, [...APPS.cjs, ...APPS.esm]],
+    ['nodenext', NODENEXT, [...APPS.cjs, ...APPS.esm]],
+    ['bundler', BUNDLER, APPS.esm],
+    ['node10', NODE10, APPS.cjs],
+  ])('compiles with %s resolution before and after the switch', (_name, options, apps) => {
+    const before = apps.map((app) => `switch${app}`);
+    const after = apps.map((app) => `switched${app}`);
+    expect(compiled(home, options, before)).toBe('');
+    expect(compiled(home, options, after)).toBe('');
+  });
+
+  // One program for each kind of module: the two builds say of `req.session` what is of their own types.
+  it.each([
+    ['node16', NODE16, APPS.cjs],
+    ['node16', NODE16, APPS.esm],
+    ['nodenext', NODENEXT, APPS.cjs],
+    ['nodenext', NODENEXT, APPS.esm],
+    ['bundler', BUNDLER, APPS.esm],
+    ['node10', NODE10, APPS.cjs],
+  ])(
+    'has types with %s resolution where those of express-session are missing: %j',
+    (_name, options, apps) => {
+      const files = apps.map((app) => `drop-in${app}`);
+      expect(compiled(bare, options, files)).toBe('');
+    },
+  );
 });
 
 describe.each([

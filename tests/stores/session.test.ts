@@ -2,7 +2,7 @@
 import type { SessionKey, SessionRecord } from '../../src/core/contract.js';
 import { expiryOf, sessionOf, textOfSession } from '../../src/stores/express-face.js';
 import { MemoryStore } from '../../src/stores/memory-store.js';
-import { Cookie, Session, type SessionRequest } from '../../src/stores/session.js';
+import { Cookie, Session, type SessionRequest, type StoredSession } from '../../src/stores/session.js';
 import { withCode } from '../support/failures.js';
 
 const HOUR = 3_600_000;
@@ -64,6 +64,42 @@ describe('Cookie', () => {
       expires: '1970-01-01T00:00:00.009Z',
     });
   });
+
+  it.each([65_000, 0, NaN])('says that maxAge was meant where expires is the number %p', (expires) => {
+    const failure = withCode('ERR_SESSION_VALUE') as Error;
+    expect(() => new Cookie({ expires: expires as never })).toThrow(failure);
+    const cookie = new Cookie({ maxAge: HOUR });
+    expect(() => {
+      cookie.expires = expires as never;
+    }).toThrow('set cookie.maxAge');
+    expect(cookie.originalMaxAge).toBe(HOUR);
+  });
+
+  it('keeps originalMaxAge as it was set, in whatever order its parts come', () => {
+    const expires = new Date(Date.now() + 5);
+    expect(new Cookie({ originalMaxAge: HOUR, expires }).originalMaxAge).toBe(HOUR);
+    expect(new Cookie({ expires, originalMaxAge: HOUR }).originalMaxAge).toBe(HOUR);
+    expect(new Cookie(new Cookie({ expires, originalMaxAge: HOUR }).data).originalMaxAge).toBe(HOUR);
+  });
+
+  it('lets no stored attribute shadow a method or reach a prototype (S34)', () => {
+    const hostile = JSON.parse(
+      '{"serialize":1,"toJSON":2,"data":3,"constructor":4,"__proto__":{"path":"/x"},"path":"/app"}',
+    ) as object;
+    const cookie = new Cookie(hostile);
+    expect([cookie instanceof Cookie, cookie.constructor === Cookie, cookie.path]).toEqual([
+      true,
+      true,
+      '/app',
+    ]);
+    expect(cookie.serialize('a', 'b')).toBe('a=b; Path=/app; HttpOnly');
+    expect(JSON.parse(JSON.stringify(cookie))).toEqual({
+      originalMaxAge: null,
+      expires: null,
+      httpOnly: true,
+      path: '/app',
+    });
+  });
 });
 
 describe('Session', () => {
@@ -107,6 +143,19 @@ describe('Session', () => {
     expect(session.cookie.maxAge).toBe(HOUR);
     jest.useRealTimers();
     expect(await Promise.all([touched, reset])).toEqual([session, session]);
+  });
+
+  it('keeps originalMaxAge over however many touches, and through JSON', async () => {
+    jest.useFakeTimers({ now: 1_000_000, doNotFake: ['nextTick', 'setImmediate'] });
+    const { req } = requestWithStore();
+    let session = new Session(req, { cookie: { originalMaxAge: HOUR, expires: new Date(1_000_000 + HOUR) } });
+    for (let n = 1; n <= 1_000; n++) {
+      jest.setSystemTime(1_000_000 + n * 777);
+      await session.touch();
+      expect([session.cookie.originalMaxAge, session.cookie.maxAge]).toEqual([HOUR, HOUR]);
+      if (n % 100 === 0) session = new Session(req, JSON.parse(JSON.stringify(session)) as StoredSession);
+    }
+    jest.useRealTimers();
   });
 
   it('saves, reloads and destroys through its store', async () => {

@@ -5,7 +5,7 @@ import theirSession, { type SessionOptions, type Store } from 'express-session';
 import type { RequestHandler } from 'express';
 import theirFileStore from 'session-file-store';
 
-import type { MemoryStore as OurMemoryStore } from '../../../src/express-session/stores.js';
+import { recordStoreIn } from '../../../src/express-session/stores.js';
 import { session as ourSession } from '../../../src/express-session/index.js';
 import { FileStore as OurFileStore } from '../../../src/stores/file-store.js';
 import type { EXPRESS } from '../../support/http.js';
@@ -76,8 +76,8 @@ export const dropIn = (express: Express): Subject => ({
   memoryStore: () => new ourSession.MemoryStore(),
   fileStore: (path) => new OurFileStore({ path, cleanupInterval: 0 }) as unknown as AnyStore,
   fileOf: (store, _path, id) => (store as unknown as OurFileStore)._getFilePath(id),
-  // Unlike `all` and `sessions`, it counts what has expired and awaits the sweep.
-  held: (store) => (store as unknown as OurMemoryStore).length(),
+  // Unlike the shell, the store inside counts what has expired and awaits the sweep.
+  held: (store) => recordStoreIn(store)?.length() ?? Promise.reject(new Error('It is patched.')),
   ownProcess: `
     const { session } = src('express-session/index');
     const { FileStore } = src('stores/file-store');
