@@ -57,6 +57,8 @@ export interface Move {
   readonly idleMs?: number | null;
   /** When the session ends, epoch ms, where that is not for the commit to say. */
   readonly expiresAt?: number | null;
+  /** A use: the session ends no earlier than this, and an end that another request set stays. */
+  readonly atLeast?: number | null;
 }
 
 export interface Committed {
@@ -269,15 +271,26 @@ export class Lanes {
     const now = this.#options.clock.now();
     const move = landing.reduce<Move>((moves, { job }) => ({ ...moves, ...job.move }), {});
     const { idleMs = record.idleMs } = move;
-    const moves = !exists || idleMs !== record.idleMs || isTouchDue(record, now, this.#options.touchAfter);
-    const { expiresAt = moves ? expiryAt(now, idleMs, record.deadlineAt) : record.expiresAt } = move;
-    return { ...record, data, idleMs, expiresAt, version: newVersion() };
+    const isDue = !exists || idleMs !== record.idleMs || isTouchDue(record, now, this.#options.touchAfter);
+    const next = isDue ? expiryAt(now, idleMs, record.deadlineAt) : record.expiresAt;
+    return { ...record, data, idleMs, expiresAt: endOf(record, move, next), version: newVersion() };
   }
 
   #calls(): StoreCalls {
     const { store, clock, storeTimeout } = this.#options;
     return new StoreCalls(store, clock, storeTimeout);
   }
+}
+
+/** @param next What the commit would say. */
+function endOf(
+  { expiresAt: end }: SessionRecord,
+  { expiresAt, atLeast }: Move,
+  next: number | null,
+): number | null {
+  if (expiresAt !== undefined) return expiresAt;
+  if (atLeast === undefined) return next;
+  return atLeast === null || end === null ? end : Math.max(end, atLeast);
 }
 
 function apply(change: Change, draft: Draft): unknown {

@@ -1,4 +1,5 @@
 // What a request knows of one session object: the record behind it, its text then and now, and how it is stored.
+import { sessionEnded } from '../commit/attempts.js';
 import { Bag } from '../commit/bag.js';
 import type { Lanes } from '../commit/lanes.js';
 import type { SessionKey, SessionRecord } from '../core/contract.js';
@@ -10,8 +11,12 @@ export class Hold {
   readonly target: Target;
   /** The data when the request came by the session: *modified* means another text than this. */
   readonly original: string;
-  /** Its `save()` was called: what has not changed since is not stored for its own sake. */
+  /** `save()` stored it: `resave` does not store it again. */
   isSaved = false;
+  /** This request ended it. */
+  isEnded = false;
+  /** Of its cookie, as the store has it, ms. */
+  #maxAge: number | null;
   readonly #session: LiveSession;
   readonly #bag: Bag;
 
@@ -20,6 +25,7 @@ export class Hold {
     const live = session as unknown as Record<string, unknown>;
     this.#session = session;
     this.#bag = new Bag(live, wholeSession.encode(live), wholeSession);
+    this.#maxAge = cookieOf(session).originalMaxAge;
     this.target = target;
     this.original = original;
   }
@@ -48,15 +54,21 @@ export class Hold {
   /** @throws {SessionError} ERR_SESSION_ENDED, and whatever the commit says */
   async store(lanes: Lanes): Promise<void> {
     const { expiresAt, isNew } = this;
+    if (this.isEnded) throw sessionEnded();
     const mine = this.#bag.encode();
     const base = this.#bag.send(mine);
-    const idleMs = expiresAt === null ? null : cookieOf(this.#session).originalMaxAge;
+    const { originalMaxAge } = cookieOf(this.#session);
+    // Its own end is imposed only where this request set one: another one may have given the session a longer life.
+    const move =
+      isNew || originalMaxAge !== this.#maxAge
+        ? { idleMs: expiresAt === null ? null : originalMaxAge, expiresAt }
+        : { atLeast: expiresAt };
     try {
       const change = { kind: 'text', base: isNew ? '{}' : base, mine } as const;
-      const { record } = await lanes.write(this.target, change, { idleMs, expiresAt });
+      const { record } = await lanes.write(this.target, change, move);
+      this.#maxAge = originalMaxAge;
       this.#bag.settle(record.data);
     } catch (error) {
-      this.#bag.fail();
       this.#bag.settle(null);
       throw error;
     }

@@ -6,7 +6,7 @@ import { Lanes } from '../commit/lanes.js';
 import type { Clock } from '../core/clock.js';
 import { SessionError } from '../core/errors.js';
 import { ResponseGate } from '../http/response-gate.js';
-import { AdaptedStore, limitsOf } from '../stores/adapted-store.js';
+import { adaptedStoreOf, limitsOf, type AdaptedStore } from '../stores/adapted-store.js';
 import { Session, type SessionRequest } from '../stores/session.js';
 import { RecordStore } from '../stores/store.js';
 import { settingsOf, type SessionOptions, type Settings } from './options.js';
@@ -109,7 +109,7 @@ class Backends {
   }
 
   #adapt(store: Settings['store'], clock: Clock): AdaptedStore {
-    const adapted = new AdaptedStore(store, clock);
+    const adapted = adaptedStoreOf(store, clock);
     // Without a listener of the application's an EventEmitter would end the process.
     const { listenerCount } = store as Partial<EventEmitter>;
     adapted.on('error', () => {

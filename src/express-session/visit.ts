@@ -40,6 +40,8 @@ export class Visit implements GateParty, Keeper {
   readonly #req: VisitRequest;
   readonly #res: ServerResponse | null;
   readonly #next: Next;
+  /** A new session is stored though nobody wrote to it. */
+  #savesNew: boolean;
   readonly #holds = new WeakMap<LiveSession, Hold>();
   /** The session that the request has, or had when it was taken away. */
   #current: LiveSession | null = null;
@@ -49,6 +51,8 @@ export class Visit implements GateParty, Keeper {
   #cookieId: string | undefined;
   /** This request ended a session that it brought: its cookie goes. */
   #ended: Cookie | null = null;
+  /** The session whose cookie goes with the response. */
+  #leaving: LiveSession | null = null;
   /** The session was ended by another request: no cookie may be sent. */
   #isInterrupted = false;
   /** The handler's calls that have not settled yet; each waits for the one before. */
@@ -64,6 +68,7 @@ export class Visit implements GateParty, Keeper {
     next: Next,
   ) {
     this.#settings = settings;
+    this.#savesNew = settings.saveUninitialized;
     this.#backend = backend;
     this.#wire = wire;
     this.#req = req;
@@ -79,6 +84,18 @@ export class Visit implements GateParty, Keeper {
   /** Whether the request's session was asked for. */
   get used(): boolean {
     return this.#isLoaded;
+  }
+
+  /** Whether something was changed after the response began to leave. */
+  get isLate(): boolean {
+    const { session } = this.#req;
+    const hold = LiveSession.is(session) ? this.#holds.get(session) : undefined;
+    try {
+      return hold !== undefined && !hold.isNew && !hold.isEnded && hold.isPending;
+    } catch {
+      // It cannot be stored: `settle` says why.
+      return true;
+    }
   }
 
   /** Reads the session, or generates one. A fault rejects: it is never taken for "no session" (P5). */
@@ -155,14 +172,10 @@ export class Visit implements GateParty, Keeper {
   }
 
   async settle(): Promise<void> {
-    for (const call of await Promise.allSettled(this.#open)) {
-      if (call.status === 'fulfilled') continue;
-      if (!hasCode(call.reason, 'ERR_SESSION_ENDED')) throw call.reason as Error;
-      this.#isInterrupted = true;
-    }
-    await this.#settle().catch((error: unknown) => {
-      throw causeOf(error);
-    });
+    for (const call of await Promise.allSettled(this.#open))
+      if (call.status === 'rejected' && !hasCode(call.reason, 'ERR_SESSION_ENDED'))
+        throw call.reason as Error;
+    await this.#call(() => this.#settle());
   }
 
   async #settle(): Promise<void> {
@@ -177,18 +190,22 @@ export class Visit implements GateParty, Keeper {
         'ERR_SESSION_ASSIGN',
         'req.session was replaced. Change its keys; regenerate() or destroy() begin anew.',
       );
+    // It came by another middleware, after ours was ended.
+    if (session.req === this.#req && !this.#holds.has(session)) return;
     const hold = this.#holdOf(session);
+    // A use: express-session's `touch()`.
     cookieOf(session).maxAge = cookieOf(session).originalMaxAge;
-    if (hold.isNew ? this.#settings.saveUninitialized || hold.isModified : hold.isPending)
-      await this.#store(hold);
-    else if (!hold.isNew) await this.#keepAlive(hold);
+    if (hold.isNew ? this.#savesNew || hold.isModified : hold.isPending) await this.#store(hold);
+    else if (!hold.isNew) await this.#keepAlive(hold, this.#isCookieDue(session, sessionID));
+    if (this.#isCookieDue(session, sessionID)) this.#leaving = session;
   }
 
   decorate(res: ServerResponse): void {
     const { session, sessionID } = this.#req;
+    const leaving = this.#leaving;
     try {
-      if (LiveSession.is(session) && typeof sessionID === 'string' && this.#isCookieDue(session, sessionID)) {
-        const cookie = cookieOf(session);
+      if (leaving !== null && leaving === session && typeof sessionID === 'string') {
+        const cookie = cookieOf(leaving);
         if (!cookie.secure || isSecure(this.#req, this.#settings.proxy))
           appendCookie(res, cookie.serialize(this.#settings.name, this.#wire.sign(sessionID)));
       } else if (this.#ended !== null && !this.#isInterrupted) {
@@ -201,6 +218,8 @@ export class Visit implements GateParty, Keeper {
 
   /** True if the record is a living session: then it is the request's. */
   #take(id: SessionId, record: SessionRecord | null): boolean {
+    // A straggler of a session that has just ended: its cookie would overwrite that of a newer login.
+    if (record?.closed !== undefined) this.#savesNew = false;
     if (!isLiving(record)) return false;
     this.#isLoaded = true;
     this.#cookieId = id;
@@ -272,7 +291,7 @@ export class Visit implements GateParty, Keeper {
   #isCookieDue(session: LiveSession, sessionID: string): boolean {
     if (this.#isInterrupted) return false;
     const { isModified } = this.#holdOf(session);
-    if (this.#cookieId !== sessionID) return this.#settings.saveUninitialized || isModified;
+    if (this.#cookieId !== sessionID) return this.#savesNew || isModified;
     return this.#settings.rolling || (cookieOf(session).expires !== null && isModified);
   }
 
@@ -287,8 +306,8 @@ export class Visit implements GateParty, Keeper {
   }
 
   /** A session that did not change: stored all the same, or kept from expiring. */
-  async #keepAlive(hold: Hold): Promise<void> {
-    const { resave, rolling, touchAfter, clock } = this.#settings;
+  async #keepAlive(hold: Hold, isTold: boolean): Promise<void> {
+    const { resave, touchAfter, clock } = this.#settings;
     const { target, isSaved, expiresAt } = hold;
     const record = target.record as SessionRecord;
     if (resave && !isSaved && this.#backend.isForeign) {
@@ -298,7 +317,7 @@ export class Visit implements GateParty, Keeper {
     if (this.#cookieId !== this.#req.sessionID) return;
     // What the cookie says must hold in the store; and without an expiry nobody knows when that was last told.
     const isDue =
-      rolling || touchAfter === 0 || record.expiresAt === null || isTouchDue(record, clock.now(), touchAfter);
+      isTold || touchAfter === 0 || record.expiresAt === null || isTouchDue(record, clock.now(), touchAfter);
     if (!isDue) return;
     try {
       this.#isInterrupted = !(await this.#calls().extend(target.key, expiresAt, record));
@@ -311,9 +330,11 @@ export class Visit implements GateParty, Keeper {
 
   /** Ends a session for good, and takes its cookie away if the request brought it. */
   async #end(session: LiveSession): Promise<void> {
-    const { target } = this.#holdOf(session);
-    if (this.#current === session) this.#current = null;
+    const hold = this.#holdOf(session);
+    const { target } = hold;
     if (target.record !== null) await this.#backend.lanes.end(target.key, target.record);
+    hold.isEnded = true;
+    if (this.#current === session) this.#current = null;
     if (this.#brought.includes(target.id)) this.#ended = cookieOf(session);
   }
 

@@ -62,8 +62,10 @@ export function openSession(
       const { clock } = engine.config;
       // A request that was made by hand has none.
       const socket = req.socket as Socket | null;
+      let isOver = false;
       let cancelLook = (): void => undefined;
       const stop = (): void => {
+        isOver = true;
         unwatch();
         cancelLook();
         socket?.off('close', stop);
@@ -83,6 +85,7 @@ export function openSession(
         }
       };
       const lookLater = (): void => {
+        if (isOver || engine.isClosed) return;
         cancelLook = clock.after(LOOK_MS, () => void look());
       };
       lookLater();

@@ -37,6 +37,8 @@ export interface GateParty {
   seal(): void;
   /** Stores what there is to store. A rejection fails the response. */
   settle(): Promise<void>;
+  /** Whether there is something to store before the end of a response that has begun to leave. Default: never. */
+  readonly isLate?: boolean;
   /** Adds headers, just before they leave. */
   decorate(res: ServerResponse): void;
 }
@@ -74,6 +76,8 @@ export class ResponseGate implements Keeper {
   #head: Head | null = null;
   #calls: { method: Method; args: unknown[] }[] = [];
   #hasEnd = false;
+  /** Its end waits for what was changed while it streamed. */
+  #isEnding = false;
   #releaseSocket: ((destroyed: boolean) => void) | undefined;
 
   private constructor(req: IncomingMessage, res: ServerResponse, next: Next) {
@@ -104,6 +108,8 @@ export class ResponseGate implements Keeper {
   call(method: Method, args: unknown[]): unknown {
     switch (this.#state) {
       case 'open':
+        if (this.#isEnding) return this.#swallow(method, args);
+        if (method === 'end' && !this.#hasEnd && this.#late().length > 0) return this.#endLater(args);
         return this.level.inner(this.#res, method, args);
       case 'failed':
         return this.#swallow(method, args);
@@ -186,6 +192,26 @@ export class ResponseGate implements Keeper {
       this.#releaseSocket?.(true);
       this.#next(error);
     }
+  }
+
+  #late(): GateParty[] {
+    return this.#parties.filter(({ isLate }) => isLate === true);
+  }
+
+  #endLater(args: unknown[]): unknown {
+    const res = this.#res;
+    this.#isEnding = true;
+    const end = (): void => {
+      this.#isEnding = false;
+      this.#hasEnd = true;
+      this.level.inner(res, 'end', args);
+    };
+    Promise.all(this.#late().map((party) => party.settle())).then(end, (error: unknown) => {
+      // It cannot be answered with any more.
+      res.once('close', () => this.#next(error));
+      end();
+    });
+    return res;
   }
 
   /** From here on, calls go straight through. */

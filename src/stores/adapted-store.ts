@@ -6,7 +6,7 @@
 // set. The record's version is the text of the session; the facts that express-session does not know (the absolute
 // end, the user) stand in its cookie, and only where there are any.
 import { hash } from 'node:crypto';
-import { EventEmitter } from 'node:events';
+import type { EventEmitter } from 'node:events';
 
 import type { Clock } from '../core/clock.js';
 import {
@@ -71,7 +71,7 @@ export class AdaptedStore extends RecordStore {
     this.#store = store;
     this.capabilities = typeof store.all === 'function' ? this.declares('page') : new Set();
     // A store that fails in the background must not end the process.
-    if (store instanceof EventEmitter || typeof store.on === 'function')
+    if (typeof store.on === 'function')
       (store as unknown as EventEmitter).on('error', (error) => this.report(error));
   }
 
@@ -217,6 +217,8 @@ export class AdaptedStore extends RecordStore {
   async #write(record: SessionRecord): Promise<void> {
     this.#written.delete(record.key);
     await callStore(this.#store, 'set', record.key, this.#sessionOf(record));
+    // Its caller gave up, and the session ended meanwhile.
+    if (this.#closedRecord(record.key) !== null) return this.#endAgain(record.key);
     this.#written.set(record.key, { version: record.version, data: record.data });
     for (const oldest of this.#written.keys()) {
       if (this.#written.size <= MAX_REMEMBERED) break;
@@ -398,5 +400,14 @@ export function fromExpressStore(
   store: ExpressStore | RecordStore,
   options: { clock?: Clock } = {},
 ): RecordStore {
-  return RecordStore.is(store) ? store : new AdaptedStore(store, options.clock);
+  return RecordStore.is(store) ? store : adaptedStoreOf(store, options.clock);
+}
+
+const adapters = new WeakMap<object, AdaptedStore>();
+
+/** One for each store: the queues of two would not know of each other. */
+export function adaptedStoreOf(store: ExpressStore, clock?: Clock): AdaptedStore {
+  const adapted = adapters.get(store) ?? new AdaptedStore(store, clock);
+  adapters.set(store, adapted);
+  return adapted;
 }

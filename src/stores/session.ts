@@ -168,7 +168,7 @@ export class Session {
     const save = async (): Promise<void> => {
       await callStore(this.req.sessionStore, 'set', this.id, this);
     };
-    return answer(save(), callback);
+    return answer(unheard(save()), callback);
   }
 
   /** Loads the session anew and puts it on the request. */
@@ -187,13 +187,19 @@ export class Session {
     const destroy = async (): Promise<void> => {
       await callStore(this.req.sessionStore, 'destroy', this.id);
     };
-    return answer(destroy(), callback);
+    return answer(unheard(destroy()), callback);
   }
 
   regenerate(callback?: Callback): Promise<void> {
     const regenerate = async (): Promise<void> => {
       await callStore(this.req.sessionStore, 'regenerate', this.req);
     };
-    return answer(regenerate(), callback);
+    return answer(unheard(regenerate()), callback);
   }
+}
+
+/** express-session drops what they return: nobody may hear that it failed, and the process must not end for it. */
+function unheard<T>(call: Promise<T>): Promise<T> {
+  call.catch(() => undefined);
+  return call;
 }
