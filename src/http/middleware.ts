@@ -85,11 +85,11 @@ function find(req: IncomingMessage, test: (session: RequestSession) => boolean):
  */
 function offer(req: IncomingMessage, property: string): void {
   const target: object = expressAppOf(req)?.request ?? req;
-  const names = new Set([property, 'sessionID', 'sessionStore']);
+  // Under another name the session stands beside that of another package, whose these are.
+  const names = property === 'session' ? [property, 'sessionID', 'sessionStore'] : [property];
+  const isOffered = (session: RequestSession): boolean => session.property === property;
   for (const name of names) {
     if (Object.hasOwn(target, name)) continue;
-    const isOffered = (session: RequestSession): boolean =>
-      name === property ? session.property === property : session.property !== false;
     Object.defineProperty(target, name, {
       configurable: true,
       enumerable: false,
