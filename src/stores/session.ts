@@ -80,8 +80,9 @@ export class Cookie {
     if (typeof options.originalMaxAge === 'number') this.originalMaxAge = options.originalMaxAge;
   }
 
-  get expires(): Date | null | false {
-    return this.#expires;
+  /** `false`, which was set, is given back; the types of express-session know nothing of it. */
+  get expires(): Date | null {
+    return this.#expires as Date | null;
   }
 
   set expires(at: Moment) {
