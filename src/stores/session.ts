@@ -180,7 +180,7 @@ export class Session {
       if (!stored) throw new Error('failed to load session');
       this.req.sessionStore.createSession(this.req, stored);
     };
-    return answer(reload(), callback);
+    return answer(unheard(reload()), callback);
   }
 
   destroy(callback?: Callback): Promise<void> {

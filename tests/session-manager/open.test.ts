@@ -146,6 +146,29 @@ describe('open(req)', () => {
     expect(reasons).toEqual(['elsewhere: ended', 'expires: timeout']);
   });
 
+  it('does not look again when it is cancelled while it looks', async () => {
+    const session = await sessions.open(await upgrade({ cookie: await get('/') }));
+    const others = clock.pending;
+    const cancel = session?.onEnd(() => undefined);
+    const find = jest.spyOn(store, 'find');
+    const found = new Promise<void>((resolve) => {
+      find.mockImplementationOnce(async (key) => {
+        cancel?.();
+        resolve();
+        return store.findSync(key);
+      });
+    });
+    expect(clock.pending).toBe(others + 1);
+    clock.advance(30_000);
+    await found;
+    await new Promise(setImmediate);
+    clock.advance(30_000);
+    await new Promise(setImmediate);
+    expect(find).toHaveBeenCalledTimes(1);
+    expect(clock.pending).toBe(others);
+    find.mockRestore();
+  });
+
   it('forgets a request whose socket has closed', async () => {
     const cookie = await get('/');
     const req = await upgrade({ cookie });
