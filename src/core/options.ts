@@ -13,6 +13,11 @@ export interface Fields {
 
 export type SchemaOf = (fields: Fields) => Zod.ZodObject;
 
+/** What only the drop-in takes. */
+const EXPRESS_SESSION: ReadonlySet<string> = new Set(
+  'resave saveUninitialized rolling unset genid proxy'.split(' '),
+);
+
 const built = new Map<SchemaOf, Zod.ZodObject>();
 
 function build(schema: SchemaOf): Zod.ZodObject {
@@ -68,6 +73,7 @@ function optionsAt(schema: Zod.ZodObject, path: readonly PropertyKey[]): string[
 }
 
 function unknownOption(where: string, key: string, known: readonly string[]): string {
+  if (EXPRESS_SESSION.has(key)) return `"${where}" is an option of session-store-js/express-session`;
   const near = known.find((option) => option.toLowerCase() === key.toLowerCase());
   if (near !== undefined) return `"${where}" is not an option, "${near}" is`;
   return `"${where}" is not an option (there are: ${known.join(', ')})`;

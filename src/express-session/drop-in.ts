@@ -5,16 +5,13 @@ import { MemoryStore, Store } from './stores.js';
 import type * as types from './types.js';
 
 export type MemoryStoreClass = new () => types.MemoryStore;
-export interface SessionClass {
-  readonly prototype: types.Session;
-}
 
 /** The middleware, with what express-session has on it. */
 export interface SessionMiddleware {
   (options?: types.SessionOptions): types.Handler;
   readonly Cookie: typeof Cookie;
   readonly MemoryStore: MemoryStoreClass;
-  readonly Session: SessionClass;
+  readonly Session: types.SessionClass;
   readonly Store: types.StoreClass;
 }
 
@@ -23,7 +20,7 @@ export const session: SessionMiddleware = Object.assign(
   {
     Cookie,
     MemoryStore: MemoryStore as unknown as MemoryStoreClass,
-    Session: Session as unknown as SessionClass,
+    Session: Session as unknown as types.SessionClass,
     Store: Store as unknown as types.StoreClass,
   },
 );

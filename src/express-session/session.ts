@@ -59,7 +59,7 @@ export function session(options: SessionOptions | null = null): Handler {
     }
     const own = wire ?? wireOf(req, settings.name);
     if (own === null) {
-      next(new SessionError('ERR_SESSION_OPTIONS', 'The secret option is required for sessions.'));
+      next(new SessionError('ERR_SESSION_OPTIONS', SECRET_MISSING));
       return;
     }
     req.sessionStore = store as SessionRequest['sessionStore'];
@@ -143,6 +143,9 @@ function generate({ newId, cookie, proxy }: Settings, req: VisitRequest): void {
   req.session = fresh;
 }
 
+const SECRET_MISSING =
+  'The secret option is required for sessions (is the environment variable set?), unless cookie-parser sets req.secret.';
+
 /** What was said: each thing once, however many middlewares there are. */
 const said = new Set<string>();
 
@@ -156,6 +159,7 @@ function warnOf(options: SessionOptions): void {
   const { store } = options;
   if (store && recordStoreIn(store) === null && !RecordStore.is(store))
     warn('SessionWarning', ...limitsOf(store));
+  if (!options.secret) warn('SessionWarning', 'WARN_SESSION_SECRET', SECRET_MISSING);
   for (const name of ['resave', 'saveUninitialized'] as const) {
     if (options[name] === undefined)
       warn(

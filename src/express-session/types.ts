@@ -27,6 +27,8 @@ type TheirMemoryStore = import('express-session').MemoryStore;
 /** @ts-ignore */
 type TheirStoreClass = typeof import('express-session').Store;
 /** @ts-ignore */
+type TheirSessionClass = typeof import('express-session').Session;
+/** @ts-ignore */
 type ExpressRequest = import('express').Request;
 /* eslint-enable */
 
@@ -84,6 +86,8 @@ export type BaseData = Either<TheirData, OwnData>;
 export type CookieOptions = CookieAttributes;
 export type Store = Either<TheirStore, OwnStore>;
 export type MemoryStore = Either<TheirMemoryStore, OwnMemoryStore>;
+/** A store of the ecosystem may want what it was written for. */
+export type SessionClass = Either<TheirSessionClass, { readonly prototype: OwnSession }>;
 export type StoreClass = Either<TheirStoreClass, typeof OwnStore>;
 /** The options of express-session, and ours besides. */
 export type SessionOptions = OptionsOf<Request>;

@@ -46,7 +46,8 @@ export function findNow(store: RecordStore, clock: Clock, key: SessionKey): Sess
   if (!store.capabilities.has('findSync')) {
     throw new SessionError(
       'ERR_SESSION_NOT_LOADED',
-      'This store needs a promise to be asked: `await sessions.load(req)` before req.session, or set load: "eager".',
+      'req.session was used before the session of this request was read, and this store is read with a promise: ' +
+        '`await sessions.load(req)` first, or set load: "eager". Requests without a cookie work without it.',
     );
   }
   try {

@@ -75,8 +75,7 @@ export class AdaptedStore extends RecordStore {
       (store as unknown as EventEmitter).on('error', (error) => this.report(error));
   }
 
-  /** What it is called in messages. */
-  get kind(): string {
+  override get kind(): string {
     return kindOf(this.#store);
   }
 

@@ -146,6 +146,11 @@ export abstract class RecordStore extends Store implements StoreContract {
     return new Set(names);
   }
 
+  /** What it is called in messages. */
+  get kind(): string {
+    return this.constructor.name;
+  }
+
   /** Whether somebody replaced one of the express-session methods on this store: the primitives do not know of it. */
   get isPatched(): boolean {
     return PATCHABLE.some((name) => Object.hasOwn(this, name));
@@ -270,7 +275,8 @@ export abstract class RecordStore extends Store implements StoreContract {
   /** This store, as one that has what it declares. @throws {SessionError} ERR_SESSION_UNSUPPORTED */
   capable<Name extends Capability>(name: Name): this & Pick<OptionalPrimitives, Name> {
     if (this.capabilities.has(name)) return this as this & Pick<OptionalPrimitives, Name>;
-    throw new SessionError('ERR_SESSION_UNSUPPORTED', `${this.constructor.name} does not declare "${name}".`);
+    const what = name === 'page' ? 'cannot list its sessions' : 'cannot do that';
+    throw new SessionError('ERR_SESSION_UNSUPPORTED', `${this.kind} ${what}: it does not declare "${name}".`);
   }
 
   /** A fault in the background: an `error` event where somebody listens, and never an exception. */

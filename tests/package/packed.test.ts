@@ -29,7 +29,7 @@ beforeAll(() => {
   home = mkdtempSync(join(tmpdir(), 'session-store-js-'));
   const tarball = pack();
   writeFileSync(join(home, 'package.json'), '{ "private": true }');
-  const others = ['express', '@types/express', '@types/express-session', '@types/node'];
+  const others = ['express', '@types/express', '@types/express-session', '@types/node', 'memorystore'];
   execFileSync(
     'npm',
     [
@@ -286,6 +286,10 @@ describe('an app written for express-session', () => {
     const after = apps.map((app) => `switched${app}`);
     expect(compiled(home, options, before)).toBe('');
     expect(compiled(home, options, after)).toBe('');
+  });
+
+  it('gives the store factories of the ecosystem what they want', () => {
+    expect(compiled(home, NODENEXT, ['factory.mts'])).toBe('');
   });
 
   // One program for each kind of module: the two builds say of `req.session` what is of their own types.

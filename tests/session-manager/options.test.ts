@@ -127,9 +127,13 @@ it.each([
 });
 
 it('lists what there is for an option that resembles none', () => {
-  expect(refusal({ secret: SECRET, resave: false })).toMatch(
-    /"resave" is not an option.*cookieName.*touchAfter/,
+  expect(refusal({ secret: SECRET, colour: 'red' })).toMatch(
+    /"colour" is not an option.*cookieName.*touchAfter/,
   );
+});
+
+it('says where an option of express-session belongs', () => {
+  expect(refusal({ secret: SECRET, resave: false })).toMatch(/"resave" is an option of .*\/express-session/);
 });
 
 it('says for an option of the cookie what the cookie has', () => {

@@ -86,7 +86,9 @@ describe('RecordStore', () => {
 
   it('says which capability is missing instead of calling nothing', async () => {
     const store = new FiveMethods();
-    expect(() => store.capable('page')).toThrow('FiveMethods does not declare "page".');
+    expect(() => store.capable('page')).toThrow(
+      'FiveMethods cannot list its sessions: it does not declare "page".',
+    );
     await expect(store.all()).rejects.toEqual(withCode('ERR_SESSION_UNSUPPORTED'));
     await expect(store.length()).rejects.toEqual(withCode('ERR_SESSION_UNSUPPORTED'));
     const memory = storeOf();
