@@ -9,7 +9,7 @@ export type MemoryStoreClass = new () => types.MemoryStore;
 /** The middleware, with what express-session has on it. */
 export interface SessionMiddleware {
   (options?: types.SessionOptions): types.Handler;
-  readonly Cookie: typeof Cookie;
+  readonly Cookie: types.CookieClass;
   readonly MemoryStore: MemoryStoreClass;
   readonly Session: types.SessionClass;
   readonly Store: types.StoreClass;
@@ -18,7 +18,7 @@ export interface SessionMiddleware {
 export const session: SessionMiddleware = Object.assign(
   (options?: types.SessionOptions) => createSession(options as Parameters<typeof createSession>[0]),
   {
-    Cookie,
+    Cookie: Cookie as unknown as types.CookieClass,
     MemoryStore: MemoryStore as unknown as MemoryStoreClass,
     Session: Session as unknown as types.SessionClass,
     Store: Store as unknown as types.StoreClass,

@@ -1,6 +1,5 @@
 // CommonJS entry: `require('session-store-js/express-session')` is the function itself, as with express-session.
 import api = require('./drop-in.js');
-import stores = require('../stores/session.js');
 import type * as types from './types.js';
 
 declare global {
@@ -20,7 +19,7 @@ namespace session {
   // An interface of its own, not an alias: `declare module 'session-store-js/express-session'` can add to it.
   // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- what an augmentation merges with
   export interface SessionData extends types.BaseData {}
-  export type Cookie = stores.Cookie;
+  export type Cookie = types.Cookie;
   export type CookieOptions = types.CookieOptions;
   export type MemoryStore = types.MemoryStore;
   export type Session = types.Session;

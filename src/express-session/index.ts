@@ -1,5 +1,4 @@
 // `session-store-js/express-session`: `import session from`, in place of express-session. For `require` see index.cts.
-import type { Cookie as CookieClass } from '../stores/session.js';
 import { session as dropIn, type SessionMiddleware } from './drop-in.js';
 import type * as types from './types.js';
 
@@ -22,7 +21,7 @@ declare global {
 // Types only (erased), so that it may merge with the constant below.
 // eslint-disable-next-line @typescript-eslint/no-namespace
 namespace session {
-  export type Cookie = CookieClass;
+  export type Cookie = types.Cookie;
   export type CookieOptions = types.CookieOptions;
   export type MemoryStore = types.MemoryStore;
   export type Session = types.Session;
@@ -36,7 +35,7 @@ const session: SessionMiddleware = dropIn;
 export default session;
 export { session };
 export type { SessionMiddleware };
-export type Cookie = CookieClass;
+export type Cookie = types.Cookie;
 export type CookieOptions = types.CookieOptions;
 export type MemoryStore = types.MemoryStore;
 export type Session = types.Session;

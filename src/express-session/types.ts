@@ -27,6 +27,10 @@ type TheirMemoryStore = import('express-session').MemoryStore;
 /** @ts-ignore */
 type TheirStoreClass = typeof import('express-session').Store;
 /** @ts-ignore */
+type TheirCookie = import('express-session').Cookie;
+/** @ts-ignore */
+type TheirCookieClass = typeof import('express-session').Cookie;
+/** @ts-ignore */
 type TheirSessionClass = typeof import('express-session').Session;
 /** @ts-ignore */
 type ExpressRequest = import('express').Request;
@@ -87,6 +91,8 @@ export type CookieOptions = CookieAttributes;
 export type Store = Either<TheirStore, OwnStore>;
 export type MemoryStore = Either<TheirMemoryStore, OwnMemoryStore>;
 /** A store of the ecosystem may want what it was written for. */
+export type Cookie = Either<TheirCookie, OwnCookie>;
+export type CookieClass = Either<TheirCookieClass, typeof OwnCookie>;
 export type SessionClass = Either<TheirSessionClass, { readonly prototype: OwnSession }>;
 export type StoreClass = Either<TheirStoreClass, typeof OwnStore>;
 /** The options of express-session, and ours besides. */

@@ -1,6 +1,7 @@
 // Whatever is wrong with a store's answers, a session or a Cookie header: an error that says so, or a new session. Never a
 // crash, never a hang.
 import type { RequestHandler } from 'express';
+import { Cookie } from '../../../src/stores/session.js';
 
 import { counting, data, dropIn, holding, IMPLEMENTATIONS, sentCookie, site, spyStore } from './support.js';
 
@@ -104,7 +105,7 @@ describe('drop-in', () => {
   it.each([
     ['a frozen object', Object.freeze({ cookie: Object.freeze(COOKIE), visits: 1 })],
     ['no prototype', Object.assign(Object.create(null) as object, { cookie: COOKIE, visits: 1 })],
-    ['a Cookie', { cookie: new dropIn.Cookie(COOKIE), visits: 1 }],
+    ['a Cookie', { cookie: new Cookie(COOKIE), visits: 1 }],
     [
       'attributes that nobody knows',
       { cookie: { ...COOKIE, facts: 5, data: {}, _expires: null }, visits: 1 },
