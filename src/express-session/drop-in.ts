@@ -4,13 +4,11 @@ import { session as createSession } from './session.js';
 import { MemoryStore, Store } from './stores.js';
 import type * as types from './types.js';
 
-export type MemoryStoreClass = new () => types.MemoryStore;
-
 /** The middleware, with what express-session has on it. */
 export interface SessionMiddleware {
   (options?: types.SessionOptions): types.Handler;
   readonly Cookie: types.CookieClass;
-  readonly MemoryStore: MemoryStoreClass;
+  readonly MemoryStore: types.MemoryStoreClass;
   readonly Session: types.SessionClass;
   readonly Store: types.StoreClass;
 }
@@ -19,7 +17,7 @@ export const session: SessionMiddleware = Object.assign(
   (options?: types.SessionOptions) => createSession(options as Parameters<typeof createSession>[0]),
   {
     Cookie: Cookie as unknown as types.CookieClass,
-    MemoryStore: MemoryStore as unknown as MemoryStoreClass,
+    MemoryStore: MemoryStore as unknown as types.MemoryStoreClass,
     Session: Session as unknown as types.SessionClass,
     Store: Store as unknown as types.StoreClass,
   },

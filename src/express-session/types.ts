@@ -31,6 +31,8 @@ type TheirCookie = import('express-session').Cookie;
 /** @ts-ignore */
 type TheirCookieClass = typeof import('express-session').Cookie;
 /** @ts-ignore */
+type TheirMemoryStoreClass = typeof import('express-session').MemoryStore;
+/** @ts-ignore */
 type TheirSessionClass = typeof import('express-session').Session;
 /** @ts-ignore */
 type ExpressRequest = import('express').Request;
@@ -94,6 +96,7 @@ export type MemoryStore = Either<TheirMemoryStore, OwnMemoryStore>;
 export type Cookie = Either<TheirCookie, OwnCookie>;
 export type CookieClass = Either<TheirCookieClass, typeof OwnCookie>;
 export type SessionClass = Either<TheirSessionClass, { readonly prototype: OwnSession }>;
+export type MemoryStoreClass = Either<TheirMemoryStoreClass, typeof OwnMemoryStore>;
 export type StoreClass = Either<TheirStoreClass, typeof OwnStore>;
 /** The options of express-session, and ours besides. */
 export type SessionOptions = OptionsOf<Request>;

@@ -1,3 +1,4 @@
+/* eslint-disable @typescript-eslint/no-deprecated -- cookie.expires is what express-session documents */
 // express-session's README, "Session.touch()", "Cookie.maxAge" and "Cookie.originalMaxAge". Sentences 83, 84 and 88 to 93 of
 // its API section.
 import type { Express, Request } from 'express';

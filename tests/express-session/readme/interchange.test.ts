@@ -1,3 +1,4 @@
+/* eslint-disable @typescript-eslint/no-deprecated -- cookie.expires is what express-session documents */
 // A deployment switches from express-session to the drop-in and back, or runs both at once: their cookies and what they
 // store are each other's.
 import { createSecretKey } from 'node:crypto';

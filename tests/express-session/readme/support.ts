@@ -81,7 +81,7 @@ export const data = (req: Request): Record<string, unknown> =>
   req.session as unknown as Record<string, unknown>;
 
 /** The cookie of a request's session. */
-export const cookieOf = (req: Request): Cookie => req.session.cookie as unknown as Cookie;
+export const cookieOf = (req: Request): Cookie => req.session.cookie;
 
 /** Counts visits, `/peek` without counting. */
 export const counting: RequestHandler = (req, res) => {
