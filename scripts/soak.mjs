@@ -23,6 +23,11 @@ const THIRDS = 3;
 /** The heap of V8 after a collection is not the same twice. */
 const NOISE = 0.02;
 
+/** As long at the end as in the beginning: the heap shall tell of leaks and not of data. */
+const text = (value) => String(value).padStart(10, '0');
+const begun = () =>
+  Object.fromEntries([['user', 'ada'], ...Array.from({ length: KEYS }, (_, at) => [`k${at}`, text(0)])]);
+
 const { values } = parseArgs({
   options: Object.fromEntries(
     ['seconds', 'warm-up', 'sessions', 'connections', 'server'].map((name) => [name, { type: 'string' }]),
@@ -57,7 +62,7 @@ function serve() {
   app.get('/login', (req, res, next) => {
     req.session.regenerate((error) => {
       if (error) return next(error);
-      req.session.user = 'ada';
+      Object.assign(req.session, begun());
       res.end();
     });
   });
@@ -112,7 +117,7 @@ async function soak() {
   async function step(client, at) {
     if (client.cookie === '' || at % LOGIN_EACH === 0) {
       ({ cookie: client.cookie = client.cookie } = await get('/login', client));
-      client.data = { user: 'ada' };
+      client.data = begun();
       figures.logins++;
       return;
     }
@@ -129,7 +134,7 @@ async function soak() {
     await Promise.all(
       [0, 1, 2].map(async (next) => {
         const key = `k${(first + next) % KEYS}`;
-        client.data[key] = String(value++);
+        client.data[key] = text(value++);
         await get(`/set/${key}/${client.data[key]}`, client);
       }),
     );
