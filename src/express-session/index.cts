@@ -13,8 +13,7 @@ declare global {
   }
 }
 
-// Types only (erased), so that it may merge with the constant below.
-// eslint-disable-next-line @typescript-eslint/no-namespace
+// eslint-disable-next-line @typescript-eslint/no-namespace -- types only (erased): it merges with the constant below
 namespace session {
   // An interface of its own, not an alias: `declare module 'session-store-js/express-session'` can add to it.
   // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- what an augmentation merges with

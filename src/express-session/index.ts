@@ -18,8 +18,7 @@ declare global {
   }
 }
 
-// Types only (erased), so that it may merge with the constant below.
-// eslint-disable-next-line @typescript-eslint/no-namespace
+// eslint-disable-next-line @typescript-eslint/no-namespace -- types only (erased): it merges with the constant below
 namespace session {
   export type Cookie = types.Cookie;
   export type CookieOptions = types.CookieOptions;

@@ -110,6 +110,8 @@ class Backends {
 
   #adapt(store: Settings['store'], clock: Clock): AdaptedStore {
     const adapted = adaptedStoreOf(store, clock);
+    // Several middlewares on one store share it: one of them tells.
+    if (adapted.listenerCount('error') > 0) return adapted;
     // Without a listener of the application's an EventEmitter would end the process.
     const { listenerCount } = store as Partial<EventEmitter>;
     adapted.on('error', () => {

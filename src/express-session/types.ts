@@ -15,7 +15,7 @@ type IsAny<T> = [0] extends [1 & T] ? true : false;
 /** `Theirs` where it can be had, else `Ours`. */
 type Either<Theirs, Ours> = IsAny<Theirs> extends true ? Ours : Theirs;
 
-/* eslint-disable @typescript-eslint/ban-ts-comment -- they may be there */
+/* eslint-disable @typescript-eslint/ban-ts-comment -- not @ts-expect-error: where the packages are there, nothing is wrong */
 /** @ts-ignore */
 type TheirSession = import('express-session').Session;
 /** @ts-ignore */
@@ -92,8 +92,8 @@ export type BaseData = Either<TheirData, OwnData>;
 export type CookieOptions = CookieAttributes;
 export type Store = Either<TheirStore, OwnStore>;
 export type MemoryStore = Either<TheirMemoryStore, OwnMemoryStore>;
-/** A store of the ecosystem may want what it was written for. */
 export type Cookie = Either<TheirCookie, OwnCookie>;
+// The classes as theirs: a store factory of the ecosystem may ask for `typeof import('express-session')`.
 export type CookieClass = Either<TheirCookieClass, typeof OwnCookie>;
 export type SessionClass = Either<TheirSessionClass, { readonly prototype: OwnSession }>;
 export type MemoryStoreClass = Either<TheirMemoryStoreClass, typeof OwnMemoryStore>;

@@ -22,6 +22,7 @@ import {
   type SessionRecord,
 } from '../core/contract.js';
 import { hasCode, SessionError } from '../core/errors.js';
+import { isExpired } from '../core/expiry.js';
 import { handleOf, isHandle } from '../core/ids.js';
 import { callStore, type ExpressStore } from './call-store.js';
 import { durationOf, expiryOf } from './express-face.js';
@@ -292,9 +293,8 @@ export class AdaptedStore extends RecordStore {
     );
   }
 
-  #isOver({ expiresAt, deadlineAt }: SessionRecord): boolean {
-    const now = this.clock.now();
-    return (expiresAt ?? Infinity) <= now || (deadlineAt ?? Infinity) <= now;
+  #isOver(record: SessionRecord): boolean {
+    return isExpired(record, this.clock.now());
   }
 
   #close(record: SessionRecord): void {
