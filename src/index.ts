@@ -17,7 +17,7 @@ export {
   type FileSystem,
 } from './stores/file-store.js';
 export { fromExpressStore } from './stores/adapted-store.js';
-export type { ExpressStore } from './stores/call-store.js';
+export type { ExpressStore } from './stores/express-store.js';
 export { RecordStore, Store, type RecordStoreOptions, type ScanOptions } from './stores/store.js';
 export type { CookieData, StoredSession } from './stores/session.js';
 export { closedRecord, newVersion } from './core/record.js';

@@ -4,11 +4,11 @@ import { Bag } from '../commit/bag.js';
 import type { Lanes } from '../commit/lanes.js';
 import type { SessionKey, SessionRecord } from '../core/contract.js';
 import { newVersion } from '../core/record.js';
-import type { Session as Target } from '../http/session-target.js';
+import type { SessionTarget } from '../http/session-target.js';
 import { cookieOf, dataText, wholeSession, type LiveSession } from './live-session.js';
 
 export class Hold {
-  readonly target: Target;
+  readonly target: SessionTarget;
   /** The data when the request came by the session: *modified* means another text than this. */
   readonly original: string;
   /** `save()` stored it: `resave` does not store it again. */
@@ -21,7 +21,7 @@ export class Hold {
   readonly #bag: Bag;
 
   /** @param original Of the session that this one replaces: read again, it is no less modified. */
-  constructor(session: LiveSession, target: Target, original = dataText(session)) {
+  constructor(session: LiveSession, target: SessionTarget, original = dataText(session)) {
     const live = session as unknown as Record<string, unknown>;
     this.#session = session;
     this.#bag = new Bag(live, wholeSession.encode(live), wholeSession);

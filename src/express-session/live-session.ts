@@ -1,5 +1,6 @@
 // `req.session` of the drop-in: express-session's session object, whose methods go through the commit.
 import { answer, type Callback } from '../core/callback.js';
+import type { SessionRecord } from '../core/contract.js';
 import { SessionError } from '../core/errors.js';
 import { decodeData, parseData } from '../core/json.js';
 import type { Encoding } from '../commit/bag.js';
@@ -71,6 +72,19 @@ export const wholeSession: Encoding = {
     return JSON.stringify({ cookie, ...decodeData(stored) });
   },
 };
+
+/** What a record holds, with its expiry in its cookie. @throws {SessionError} ERR_SESSION_CORRUPT without a cookie */
+export function storedIn(record: SessionRecord): StoredSession {
+  const stored = parseData(record.data) as StoredSession;
+  if (typeof stored.cookie !== 'object' || (stored.cookie as object | null) === null)
+    throw new SessionError(
+      'ERR_SESSION_CORRUPT',
+      'Cannot read properties of the cookie of a stored session: it has none. express-session did not store it.',
+    );
+  const expires = record.expiresAt === null ? null : new Date(record.expiresAt);
+  const originalMaxAge = stored.cookie.originalMaxAge ?? record.idleMs;
+  return { ...stored, cookie: { ...stored.cookie, expires, originalMaxAge } };
+}
 
 /** The cookie of a new session. @throws {SessionError} ERR_SESSION_VALUE */
 export function freshCookie(attributes: CookieAttributes, isSecure: boolean): Cookie {

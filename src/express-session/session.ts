@@ -6,15 +6,17 @@ import { Lanes } from '../commit/lanes.js';
 import type { Clock } from '../core/clock.js';
 import { SessionError } from '../core/errors.js';
 import { ResponseGate } from '../http/response-gate.js';
-import { adaptedStoreOf, limitsOf, type AdaptedStore } from '../stores/adapted-store.js';
+import { adaptedStoreOf, type AdaptedStore } from '../stores/adapted-store.js';
+import { limitsOf } from '../stores/express-store.js';
 import { Session, type SessionRequest } from '../stores/session.js';
 import { RecordStore } from '../stores/store.js';
+import { causeOf } from './call-queue.js';
 import { settingsOf, type SessionOptions, type Settings } from './options.js';
 import { freshCookie } from './live-session.js';
 import { isSecure, pathOf } from './request.js';
 import { recordStoreIn } from './stores.js';
 import type { Handler } from './types.js';
-import { causeOf, Visit, type Backend, type VisitRequest } from './visit.js';
+import { Visit, type Backend, type VisitRequest } from './visit.js';
 import { Wire } from './wire.js';
 
 const NO_LIMITS = { bytes: Infinity, depth: Infinity, keys: Infinity };
@@ -34,7 +36,7 @@ export function session(options: SessionOptions | null = null): Handler {
   warnOf(options ?? {});
   const { store } = settings;
   const backends = new Backends(settings);
-  const wire = settings.secrets === null ? null : new Wire(settings.name, settings.secrets);
+  const wire = settings.secrets === null ? null : new Wire(settings.name, settings.secrets, settings.proxy);
   (store as { generate?: unknown }).generate = (req: VisitRequest): void => {
     const visit = visits.get(req);
     if (visit === undefined) generate(settings, req);
@@ -57,7 +59,7 @@ export function session(options: SessionOptions | null = null): Handler {
       next();
       return;
     }
-    const own = wire ?? wireOf(req, settings.name);
+    const own = wire ?? wireOf(req, settings);
     if (own === null) {
       next(new SessionError('ERR_SESSION_OPTIONS', SECRET_MISSING));
       return;
@@ -132,9 +134,9 @@ class Backends {
 }
 
 /** What cookie-parser was given. */
-function wireOf(req: IncomingMessage, name: string): Wire | null {
+function wireOf(req: IncomingMessage, { name, proxy }: Settings): Wire | null {
   const { secret } = req as { secret?: unknown };
-  return typeof secret === 'string' && secret !== '' ? new Wire(name, [secret]) : null;
+  return typeof secret === 'string' && secret !== '' ? new Wire(name, [secret], proxy) : null;
 }
 
 /** Puts a fresh session on a request that is another middleware's: of the real express-session, on the same store. */

@@ -3,7 +3,7 @@
 import { EventEmitter } from 'node:events';
 
 import { answer, type Callback } from '../core/callback.js';
-import { callStore, type ExpressStore } from '../stores/call-store.js';
+import { callStore, type ExpressStore } from '../stores/express-store.js';
 import type { SessionId } from '../core/contract.js';
 import { sessionOf } from '../stores/express-face.js';
 import { MemoryStore as Memory } from '../stores/memory-store.js';

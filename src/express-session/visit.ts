@@ -7,16 +7,15 @@ import { StoreCalls } from '../commit/store-calls.js';
 import type { SessionId, SessionRecord } from '../core/contract.js';
 import { hasCode, SessionError } from '../core/errors.js';
 import { isTouchDue } from '../core/expiry.js';
-import { parseData } from '../core/json.js';
 import { isLiving } from '../core/record.js';
 import type { GateParty, Next } from '../http/response-gate.js';
-import { appendCookie } from '../http/session-cookie.js';
 import { findNow } from '../http/session-reader.js';
-import { Session as Target } from '../http/session-target.js';
-import { Cookie, type SessionRequest, type StoredSession } from '../stores/session.js';
+import { SessionTarget } from '../http/session-target.js';
+import type { Cookie, SessionRequest } from '../stores/session.js';
 import type { RecordStore } from '../stores/store.js';
+import { causeOf, CallQueue } from './call-queue.js';
 import { firstRecord, Hold } from './hold.js';
-import { cookieOf, freshCookie, LiveSession, type Keeper } from './live-session.js';
+import { cookieOf, freshCookie, LiveSession, storedIn, type Keeper } from './live-session.js';
 import type { Settings } from './options.js';
 import { isSecure, onFirstUse } from './request.js';
 import type { Wire } from './wire.js';
@@ -55,9 +54,7 @@ export class Visit implements GateParty, Keeper {
   #leaving: LiveSession | null = null;
   /** The session was ended by another request: no cookie may be sent. */
   #isInterrupted = false;
-  /** The handler's calls that have not settled yet; each waits for the one before. */
-  readonly #open = new Set<Promise<void>>();
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #calls = new CallQueue();
 
   constructor(
     settings: Settings,
@@ -101,7 +98,7 @@ export class Visit implements GateParty, Keeper {
   /** Reads the session, or generates one. A fault rejects: it is never taken for "no session" (P5). */
   async load(): Promise<void> {
     this.#brought = this.#wire.read(this.#req);
-    const calls = this.#calls();
+    const calls = this.#storeCalls();
     for (const id of this.#brought) {
       if (this.#take(id, await calls.find(this.#backend.store.keyOf(id)))) return;
     }
@@ -136,7 +133,7 @@ export class Visit implements GateParty, Keeper {
   }
 
   save(session: LiveSession): Promise<void> {
-    return this.#call(async () => {
+    return this.#calls.run(async () => {
       const hold = this.#holdOf(session);
       await hold.store(this.#backend.lanes);
       hold.isSaved = true;
@@ -144,9 +141,9 @@ export class Visit implements GateParty, Keeper {
   }
 
   reload(session: LiveSession): Promise<void> {
-    return this.#call(async () => {
+    return this.#calls.run(async () => {
       const { target, original } = this.#holdOf(session);
-      const found = target.record === null ? null : await this.#calls().find(target.key, true);
+      const found = target.record === null ? null : await this.#storeCalls().find(target.key, true);
       if (!isLiving(found)) throw new SessionError('ERR_SESSION_ENDED', 'failed to load session');
       target.record = found;
       this.#inflate(target, found, original);
@@ -154,13 +151,13 @@ export class Visit implements GateParty, Keeper {
   }
 
   destroy(session: LiveSession): Promise<void> {
-    return this.#call(async () => {
+    return this.#calls.run(async () => {
       await this.#end(session);
     });
   }
 
   regenerate(): Promise<void> {
-    return this.#call(async () => {
+    return this.#calls.run(async () => {
       const session = this.#current;
       if (session !== null) await this.#end(session);
       this.generate();
@@ -172,10 +169,8 @@ export class Visit implements GateParty, Keeper {
   }
 
   async settle(): Promise<void> {
-    for (const call of await Promise.allSettled(this.#open))
-      if (call.status === 'rejected' && !hasCode(call.reason, 'ERR_SESSION_ENDED'))
-        throw call.reason as Error;
-    await this.#call(() => this.#settle());
+    await this.#calls.settled();
+    await this.#calls.run(() => this.#settle());
   }
 
   async #settle(): Promise<void> {
@@ -204,13 +199,9 @@ export class Visit implements GateParty, Keeper {
     const { session, sessionID } = this.#req;
     const leaving = this.#leaving;
     try {
-      if (leaving !== null && leaving === session && typeof sessionID === 'string') {
-        const cookie = cookieOf(leaving);
-        if (!cookie.secure || isSecure(this.#req, this.#settings.proxy))
-          appendCookie(res, cookie.serialize(this.#settings.name, this.#wire.sign(sessionID)));
-      } else if (this.#ended !== null && !this.#isInterrupted) {
-        this.#clear(res, this.#ended);
-      }
+      if (leaving !== null && leaving === session && typeof sessionID === 'string')
+        this.#wire.set(this.#req, res, cookieOf(leaving), sessionID);
+      else if (this.#ended !== null && !this.#isInterrupted) this.#wire.clear(this.#req, res, this.#ended);
     } catch (error) {
       this.#tellAfterwards(error);
     }
@@ -224,7 +215,7 @@ export class Visit implements GateParty, Keeper {
     this.#isLoaded = true;
     this.#cookieId = id;
     this.#req.sessionID = id;
-    this.#inflate(new Target(this.#backend.store, id, record), record);
+    this.#inflate(new SessionTarget(this.#backend.store, id, record), record);
     return true;
   }
 
@@ -235,20 +226,8 @@ export class Visit implements GateParty, Keeper {
     this.#generate();
   }
 
-  #inflate(target: Target, record: SessionRecord, original?: string): void {
-    const stored = parseData(record.data) as StoredSession;
-    if (typeof stored.cookie !== 'object' || (stored.cookie as object | null) === null)
-      throw new SessionError(
-        'ERR_SESSION_CORRUPT',
-        'Cannot read properties of the cookie of a stored session: it has none. express-session did not store it.',
-      );
-    const expires = record.expiresAt === null ? null : new Date(record.expiresAt);
-    const cookie = {
-      ...stored.cookie,
-      expires,
-      originalMaxAge: stored.cookie.originalMaxAge ?? record.idleMs,
-    };
-    const session = new LiveSession(this, this.#request, { ...stored, cookie });
+  #inflate(target: SessionTarget, record: SessionRecord, original?: string): void {
+    const session = new LiveSession(this, this.#request, storedIn(record));
     this.#put(session, new Hold(session, target, original));
   }
 
@@ -264,7 +243,7 @@ export class Visit implements GateParty, Keeper {
     const id = idOf();
     const session = new LiveSession(this, this.#request, {});
     session.cookie = freshCookie(cookie(req), isSecure(req, proxy));
-    const target = new Target(this.#backend.store, id, null, {
+    const target = new SessionTarget(this.#backend.store, id, null, {
       newId: () => {
         const next = idOf();
         Object.defineProperty(session, 'id', { value: next, configurable: true });
@@ -320,7 +299,7 @@ export class Visit implements GateParty, Keeper {
       isTold || touchAfter === 0 || record.expiresAt === null || isTouchDue(record, clock.now(), touchAfter);
     if (!isDue) return;
     try {
-      this.#isInterrupted = !(await this.#calls().extend(target.key, expiresAt, record));
+      this.#isInterrupted = !(await this.#storeCalls().extend(target.key, expiresAt, record));
     } catch (error) {
       // It harms no response; only no cookie may say that the session lives longer.
       this.#isInterrupted = true;
@@ -338,25 +317,6 @@ export class Visit implements GateParty, Keeper {
     if (this.#brought.includes(target.id)) this.#ended = cookieOf(session);
   }
 
-  #call(work: () => Promise<void>): Promise<void> {
-    const call = this.#last.then(work).catch((error: unknown) => {
-      throw causeOf(error);
-    });
-    this.#last = call.catch(() => undefined);
-    this.#open.add(call);
-    const close = (): void => {
-      this.#open.delete(call);
-    };
-    call.then(close, close);
-    return call;
-  }
-
-  #clear(res: ServerResponse, cookie: Cookie): void {
-    if (cookie.secure && !isSecure(this.#req, this.#settings.proxy)) return;
-    const gone = new Cookie({ ...cookie.data, expires: new Date(0) });
-    appendCookie(res, gone.serialize(this.#settings.name, ''));
-  }
-
   /** A fault that harms no response: told when it has left. */
   #tellAfterwards(error: unknown): void {
     this.#res?.once('close', () => {
@@ -368,12 +328,7 @@ export class Visit implements GateParty, Keeper {
     return this.#req as SessionRequest;
   }
 
-  #calls(): StoreCalls {
+  #storeCalls(): StoreCalls {
     return new StoreCalls(this.#backend.store, this.#settings.clock, this.#settings.storeTimeout);
   }
-}
-
-/** The store's own error, as express-session hands it on. */
-export function causeOf(error: unknown): unknown {
-  return hasCode(error, 'ERR_SESSION_STORE') ? (error.cause ?? error) : error;
 }

@@ -1,9 +1,12 @@
 // The session cookie as express-session writes it: `s:<id>.<HMAC-SHA-256 in base64>`, percent-encoded.
 import { createHmac, timingSafeEqual, type CipherKey } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import type { SessionId } from '../core/contract.js';
 import { cookieValues } from '../core/cookie.js';
+import { appendCookie } from '../http/session-cookie.js';
+import { Cookie } from '../stores/session.js';
+import { isSecure } from './request.js';
 
 /** What cookie-parser puts on a request. */
 type WithParsedCookies = IncomingMessage & {
@@ -16,16 +19,32 @@ const PREFIX = 's:';
 export class Wire {
   readonly #name: string;
   readonly #secrets: readonly CipherKey[];
+  readonly #proxy: boolean | undefined;
 
-  /** @param secrets The first signs, all verify. */
-  constructor(name: string, secrets: readonly CipherKey[]) {
+  /**
+   * @param secrets The first signs, all verify.
+   * @param proxy Whether `X-Forwarded-Proto` is believed. Default: Express's word.
+   */
+  constructor(name: string, secrets: readonly CipherKey[], proxy?: boolean) {
     this.#name = name;
     this.#secrets = secrets;
+    this.#proxy = proxy;
   }
 
   /** The value of the cookie. */
   sign(id: string): string {
     return `${PREFIX}${id}.${mac(this.#secrets[0] as CipherKey, id)}`;
+  }
+
+  /** A secure cookie stays away from a connection that is not. @throws {TypeError} for an attribute no cookie can have */
+  set(req: IncomingMessage, res: ServerResponse, cookie: Cookie, id: string): void {
+    if (!cookie.secure || isSecure(req, this.#proxy))
+      appendCookie(res, cookie.serialize(this.#name, this.sign(id)));
+  }
+
+  clear(req: IncomingMessage, res: ServerResponse, cookie: Cookie): void {
+    const gone = new Cookie({ ...cookie.data, expires: new Date(0) });
+    if (!cookie.secure || isSecure(req, this.#proxy)) appendCookie(res, gone.serialize(this.#name, ''));
   }
 
   /** The ids that a request brings under a good signature, in the order of the header. Never throws. */

@@ -13,8 +13,8 @@ import { DEFAULT_LIMITS, type DataLimits } from '../core/json.js';
 import { checkOptions, optionFaults, type Fields } from '../core/options.js';
 import { FileStore, fileStoreSchema, type FileStoreOptions } from '../stores/file-store.js';
 import { MemoryStore, memoryStoreSchema, type MemoryStoreOptions } from '../stores/memory-store.js';
-import { assertStore, fromExpressStore, limitsOf } from '../stores/adapted-store.js';
-import type { ExpressStore } from '../stores/call-store.js';
+import { fromExpressStore } from '../stores/adapted-store.js';
+import { assertStore, limitsOf, type ExpressStore } from '../stores/express-store.js';
 import { RecordStore } from '../stores/store.js';
 
 /** A pino-shaped logger: an object with facts, then a sentence. Never given an id, a cookie or session data. */

@@ -9,14 +9,14 @@ import type { Verified } from '../core/signing.js';
 import { isLiving } from '../core/record.js';
 import type { RecordStore } from '../stores/store.js';
 import type { Engine } from './engine.js';
-import { Session } from './session-target.js';
+import { SessionTarget } from './session-target.js';
 
 /** What a request's cookies came to. */
 export interface Reading {
   /** The ids that the request brought under good signatures. */
   readonly brought: readonly SessionId[];
   /** The living session; or one that has just ended, if no cookie names a living one; or null. */
-  readonly session: Session | null;
+  readonly session: SessionTarget | null;
   /** Its cookie is under an old secret. */
   readonly isStale: boolean;
 }
@@ -70,7 +70,7 @@ class Choice {
   /** True if there is no need to go on. */
   offer({ id, stale }: Verified, record: SessionRecord | null): boolean {
     if (record === null) return false;
-    this.made = { ...this.made, session: new Session(this.#store, id, record), isStale: stale };
+    this.made = { ...this.made, session: new SessionTarget(this.#store, id, record), isStale: stale };
     return isLiving(record);
   }
 }

@@ -19,7 +19,7 @@ export interface Beginning {
   record(key: SessionKey): SessionRecord;
 }
 
-export class Session implements Target {
+export class SessionTarget implements Target {
   id: SessionId;
   key: SessionKey;
   record: SessionRecord | null;
@@ -73,7 +73,7 @@ export function beginSession(
   engine: Engine,
   req: IncomingMessage,
   deadline: number | null | undefined,
-): Session {
+): SessionTarget {
   const { store, config } = engine;
   const { generateId, absoluteTimeout, maxAge: idleMs, clock } = config;
   const newId = (): SessionId => (generateId === undefined ? randomId() : checkedId(generateId(req)));
@@ -84,5 +84,5 @@ export function beginSession(
     const expiresAt = expiryAt(createdAt, idleMs, deadlineAt);
     return { v: 1, key, data: '{}', version: newVersion(), createdAt, deadlineAt, idleMs, expiresAt };
   };
-  return new Session(store, newId(), null, { newId, record });
+  return new SessionTarget(store, newId(), null, { newId, record });
 }

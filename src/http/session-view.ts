@@ -11,7 +11,7 @@ import { decodeData, encodeData } from '../core/json.js';
 import { isLiving } from '../core/record.js';
 import type { Engine } from './engine.js';
 import type { Reading } from './session-reader.js';
-import { beginSession, type Session } from './session-target.js';
+import { beginSession, type SessionTarget } from './session-target.js';
 
 /**
  * unread: the store was not asked yet · absent: no session, and none stored until something is ·
@@ -25,7 +25,7 @@ export type Beginning = 'allowed' | 'no-response' | 'too-late';
 
 export class SessionView {
   state: State = 'unread';
-  session: Session | null = null;
+  session: SessionTarget | null = null;
   bag: Bag | null = null;
   /** The session's cookie is under an old secret. */
   isStale = false;
@@ -117,7 +117,7 @@ export class SessionView {
   }
 
   async commit(change: Change): Promise<Committed> {
-    const session = this.session as Session;
+    const session = this.session as SessionTarget;
     const bag = this.bag as Bag;
     const idleMs = this.newIdle;
     const move: Move = idleMs === undefined ? {} : { idleMs };
@@ -152,7 +152,7 @@ export class SessionView {
 
   /** Moves the expiry of the living session. False if it has ended. */
   async extend(record: SessionRecord): Promise<boolean> {
-    const session = this.session as Session;
+    const session = this.session as SessionTarget;
     const next = expiryAt(this.#engine.config.clock.now(), record.idleMs, record.deadlineAt);
     this.touchFailed = true;
     const isAlive = await this.#engine.calls().extend(session.key, next, record);
@@ -221,7 +221,7 @@ export class SessionView {
     }
   }
 
-  #tellDestroyed(session: Session, reason: 'destroy' | 'regenerate'): void {
+  #tellDestroyed(session: SessionTarget, reason: 'destroy' | 'regenerate'): void {
     this.#engine.emit('destroyed', () => ({ handle: this.#engine.handleOf(session.key), reason }));
   }
 

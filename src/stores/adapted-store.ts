@@ -3,9 +3,7 @@
 // Such a store has no compare-and-set. Within this process writes of one session go one after the other, each against
 // what the store holds then, so that they merge and nothing comes back; another process can still write between our
 // `get` and our `set`. A session that ended is remembered for a minute, because most of these stores create what is
-// set. The record's version is the text of the session; the facts that express-session does not know (the absolute
-// end, the user) stand in its cookie, and only where there are any.
-import { hash } from 'node:crypto';
+// set. The record's version is the text of the session, or stands in it (adapted-record.ts).
 import type { EventEmitter } from 'node:events';
 
 import type { Clock } from '../core/clock.js';
@@ -24,39 +22,12 @@ import {
 import { hasCode, SessionError } from '../core/errors.js';
 import { isExpired } from '../core/expiry.js';
 import { handleOf, isHandle } from '../core/ids.js';
-import { callStore, type ExpressStore } from './call-store.js';
-import { durationOf, expiryOf } from './express-face.js';
-import { Cookie, type CookieData, type StoredSession } from './session.js';
+import { recordOf, storedSession } from './adapted-record.js';
+import { assertStore, callStore, kindOf, namedSessions, type ExpressStore } from './express-store.js';
 import { RecordStore } from './store.js';
-
-/** What a record has and a session of the express-session API has not. */
-interface Facts {
-  readonly version: string;
-  /** The digest of the data that this version is of: another writer may keep the facts and change the data. */
-  readonly digest: string;
-  readonly createdAt: number;
-  readonly deadlineAt: number | null;
-  readonly owner?: string;
-  readonly meta?: SessionRecord['meta'];
-  /** The data has a cookie of its own. */
-  readonly hasCookie: boolean;
-}
 
 /** Writes whose version is not in the store: the last ones are remembered. */
 const MAX_REMEMBERED = 1_000;
-
-class CookieWithFacts extends Cookie {
-  readonly #facts: Facts | null;
-
-  constructor(data: CookieData, facts: Facts | null) {
-    super(data);
-    this.#facts = facts;
-  }
-
-  override get data(): CookieData {
-    return this.#facts === null ? super.data : Object.assign(super.data, { facts: this.#facts });
-  }
-}
 
 export class AdaptedStore extends RecordStore {
   override readonly capabilities: ReadonlySet<Capability>;
@@ -186,7 +157,7 @@ export class AdaptedStore extends RecordStore {
     if (end !== null && record.expiresAt !== null && end < record.expiresAt) return true;
     const next = { ...record, expiresAt: end };
     if (typeof this.#store.touch === 'function')
-      await callStore(this.#store, 'touch', record.key, this.#sessionOf(next));
+      await callStore(this.#store, 'touch', record.key, storedSession(next));
     else await this.#write(next);
     return true;
   }
@@ -216,7 +187,7 @@ export class AdaptedStore extends RecordStore {
 
   async #write(record: SessionRecord): Promise<void> {
     this.#written.delete(record.key);
-    await callStore(this.#store, 'set', record.key, this.#sessionOf(record));
+    await callStore(this.#store, 'set', record.key, storedSession(record));
     // Its caller gave up, and the session ended meanwhile.
     if (this.#closedRecord(record.key) !== null) return this.#endAgain(record.key);
     this.#written.set(record.key, { version: record.version, data: record.data });
@@ -226,71 +197,9 @@ export class AdaptedStore extends RecordStore {
     }
   }
 
-  /** A record as the session that the store is given: an object of its own, with a cookie that counts. */
-  #sessionOf({
-    data,
-    version,
-    createdAt,
-    deadlineAt,
-    idleMs,
-    expiresAt,
-    owner,
-    meta,
-  }: SessionRecord): StoredSession {
-    const session = JSON.parse(data) as StoredSession;
-    const hasCookie = Object.hasOwn(session, 'cookie');
-    const isPlain = hasCookie && deadlineAt === null && owner === undefined && meta === undefined;
-    const facts: Facts | null = isPlain
-      ? null
-      : {
-          version,
-          digest: digestOf(data),
-          createdAt,
-          deadlineAt,
-          hasCookie,
-          ...(owner === undefined ? null : { owner }),
-          ...(meta === undefined ? null : { meta: structuredClone(meta) }),
-        };
-    const expires = expiresAt === null ? null : new Date(expiresAt);
-    const cookie = new CookieWithFacts({ ...session.cookie, expires }, facts);
-    cookie.originalMaxAge = idleMs;
-    return { ...session, cookie };
-  }
-
-  /** @throws {SessionError} ERR_SESSION_CORRUPT for what is no session */
   #recordOf(key: SessionKey, stored: unknown): SessionRecord {
-    if (typeof stored !== 'object' || stored === null || Array.isArray(stored))
-      throw new SessionError('ERR_SESSION_CORRUPT', `${this.kind} returned a session that is not an object.`);
-    const { cookie: storedCookie, ...rest } = stored as StoredSession;
-    const cookie = this.#plainCookie(storedCookie);
-    const { idleMs, expiresAt } = expiryOf({ ...(cookie === undefined ? null : { cookie }) });
-    const { facts, expires, ...attributes } = cookie ?? {};
-    const hasCookie = cookie !== undefined && facts?.hasCookie !== false;
-    const data = JSON.stringify(hasCookie ? { cookie: attributes, ...rest } : rest);
     const written = this.#written.get(key);
-    const known = written?.data === data ? written.version : data;
-    return {
-      v: 1,
-      key,
-      data,
-      version: facts?.digest === digestOf(data) ? facts.version : known,
-      createdAt: facts?.createdAt ?? 0,
-      deadlineAt: facts?.deadlineAt ?? null,
-      idleMs: idleMs ?? durationOf(cookie?.originalMaxAge),
-      expiresAt,
-      ...(facts?.owner === undefined ? null : { owner: facts.owner }),
-      ...(facts?.meta === undefined ? null : { meta: facts.meta }),
-    };
-  }
-
-  /** As JSON says it: a Cookie of any package, dates, whatever the store made of it. */
-  #plainCookie(stored: unknown): (CookieData & { facts?: Facts }) | undefined {
-    if (stored == null) return undefined;
-    if (typeof stored === 'object') return JSON.parse(JSON.stringify(stored)) as CookieData;
-    throw new SessionError(
-      'ERR_SESSION_CORRUPT',
-      `${this.kind} returned a session whose cookie is not an object.`,
-    );
+    return recordOf(key, stored, this.kind, (data) => (written?.data === data ? written.version : data));
   }
 
   #isOver(record: SessionRecord): boolean {
@@ -346,49 +255,6 @@ export class AdaptedStore extends RecordStore {
     });
     return run;
   }
-}
-
-/** What a store is called. An object without a prototype has no constructor to be named after. */
-const kindOf = (store: object): string =>
-  (store as { constructor?: { name?: string } }).constructor?.name ?? 'The session store';
-
-const digestOf = (data: string): string => hash('sha256', data, 'base64url');
-
-/** The sessions that `all()` gave, by id. @throws {SessionError} ERR_SESSION_UNSUPPORTED if they have none */
-function namedSessions(all: unknown, kind: string): Record<string, unknown> {
-  if (!Array.isArray(all)) return (all ?? {}) as Record<string, unknown>;
-  return Object.fromEntries(
-    all.map((session: { id?: unknown } | null) => {
-      const { id, ...rest } = session ?? {};
-      if (typeof id !== 'string')
-        throw new SessionError(
-          'ERR_SESSION_UNSUPPORTED',
-          `${kind}.all() does not say which session is which.`,
-        );
-      return [id, rest];
-    }),
-  );
-}
-
-/** What an express-session store cannot promise, as a warning: `[code, sentence]`. */
-export function limitsOf(store: ExpressStore): [string, string] {
-  return [
-    'WARN_SESSION_STORE',
-    `${kindOf(store)} is an express-session store, without compare-and-set: writes of this process merge, ` +
-      'but one of another process at the same moment can be lost, and a session that ended there can come back.',
-  ];
-}
-
-/** @throws {SessionError} ERR_SESSION_OPTIONS */
-export function assertStore(store: unknown): asserts store is ExpressStore {
-  const missing = ['get', 'set', 'destroy'].filter(
-    (name) => typeof (store as Record<string, unknown> | null | undefined)?.[name] !== 'function',
-  );
-  if (missing.length > 0)
-    throw new SessionError(
-      'ERR_SESSION_OPTIONS',
-      `The option "store" has no method ${missing.join(', ')}: it must be a session store with get, set and destroy.`,
-    );
 }
 
 /**

@@ -4,7 +4,7 @@ import { serialize, type CookieSerializeOptions } from 'cookie';
 
 import { answer, type Callback } from '../core/callback.js';
 import { SessionError } from '../core/errors.js';
-import { callStore, type ExpressStore } from './call-store.js';
+import { callStore, type ExpressStore } from './express-store.js';
 
 /** What express-session keeps of a cookie in a stored session. */
 export interface CookieData {

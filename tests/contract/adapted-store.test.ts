@@ -3,7 +3,7 @@
 import session from 'express-session';
 
 import { fromExpressStore } from '../../src/stores/adapted-store.js';
-import type { ExpressStore } from '../../src/stores/call-store.js';
+import type { ExpressStore } from '../../src/stores/express-store.js';
 import type { RecordStore } from '../../src/stores/store.js';
 import { storeContract } from '../../src/testing/index.js';
 

@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 import express, { type NextFunction, type Request, type Response } from 'express';
 
-import type { ExpressStore } from '../../src/stores/call-store.js';
+import type { ExpressStore } from '../../src/stores/express-store.js';
 import { Client, serve } from '../support/http.js';
 import type { Face, FaceOptions, Sessions } from './faces.js';
 

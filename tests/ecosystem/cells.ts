@@ -1,6 +1,6 @@
 // One store package under our manager and under our drop-in: what an application does with a session, over HTTP.
 import type { SessionManager } from '../../src/index.js';
-import type { ExpressStore } from '../../src/stores/call-store.js';
+import type { ExpressStore } from '../../src/stores/express-store.js';
 import type { Client } from '../support/http.js';
 import { isAvailable } from '../support/tools.js';
 import { read as readAll, startApp, write, type App } from './app.js';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-import type { ExpressStore } from '../../src/stores/call-store.js';
+import type { ExpressStore } from '../../src/stores/express-store.js';
 import { storeCells } from './cells.js';
 import { load } from './packages.js';
 

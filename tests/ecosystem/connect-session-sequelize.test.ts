@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import type { ExpressStore } from '../../src/stores/call-store.js';
+import type { ExpressStore } from '../../src/stores/express-store.js';
 import { freshDirectory } from './directory.js';
 import { storeCells } from './cells.js';
 import { load, type SessionModule } from './packages.js';

@@ -1,7 +1,7 @@
 import { once, type EventEmitter } from 'node:events';
 import { promisify } from 'node:util';
 
-import type { ExpressStore } from '../../src/stores/call-store.js';
+import type { ExpressStore } from '../../src/stores/express-store.js';
 import { storeCells } from './cells.js';
 import { freshDirectory } from './directory.js';
 import { load, type StoreFactory } from './packages.js';

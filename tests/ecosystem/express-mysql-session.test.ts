@@ -1,4 +1,4 @@
-import type { ExpressStore } from '../../src/stores/call-store.js';
+import type { ExpressStore } from '../../src/stores/express-store.js';
 import { MARIADB, startMariaDb } from '../support/services/mariadb.js';
 import { storeCells } from './cells.js';
 import { load, type SessionModule } from './packages.js';

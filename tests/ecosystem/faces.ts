@@ -4,7 +4,7 @@ import type { RequestHandler, Request } from 'express';
 
 import session from '../../src/express-session/index.js';
 import { SessionManager } from '../../src/index.js';
-import type { ExpressStore } from '../../src/stores/call-store.js';
+import type { ExpressStore } from '../../src/stores/express-store.js';
 import { SECRET } from '../support/secret.js';
 import { expressSession, type SessionModule } from './packages.js';
 

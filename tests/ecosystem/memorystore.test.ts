@@ -1,6 +1,6 @@
 import { storeCells } from './cells.js';
 import { load, type StoreFactory } from './packages.js';
-import type { ExpressStore } from '../../src/stores/call-store.js';
+import type { ExpressStore } from '../../src/stores/express-store.js';
 
 interface MemoryStore extends ExpressStore {
   stopInterval(): void;

@@ -4,7 +4,7 @@ import type { RequestHandler } from 'express';
 
 import session from '../../src/express-session/index.js';
 import { SessionManager } from '../../src/index.js';
-import type { ExpressStore } from '../../src/stores/call-store.js';
+import type { ExpressStore } from '../../src/stores/express-store.js';
 import { SECRET } from '../support/secret.js';
 import { DROP_IN, MANAGER, type Face } from './faces.js';
 import { load, type StoreFactory } from './packages.js';

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
 import type { MemoryStore } from '../../src/express-session/stores.js';
-import type { ExpressStore } from '../../src/stores/call-store.js';
+import type { ExpressStore } from '../../src/stores/express-store.js';
 import type { Handler } from '../../src/express-session/types.js';
 
 const requirePackage = createRequire(join(__dirname, 'package.json'));

@@ -1,5 +1,5 @@
 // node-redis and the two kinds of connect-redis: from version 8 on a named export, before that a default one.
-import type { ExpressStore } from '../../src/stores/call-store.js';
+import type { ExpressStore } from '../../src/stores/express-store.js';
 import { startRedis } from '../support/services/redis.js';
 import type { MadeStore } from './cells.js';
 import { load } from './packages.js';

@@ -1,4 +1,4 @@
-import type { ExpressStore } from '../../src/stores/call-store.js';
+import type { ExpressStore } from '../../src/stores/express-store.js';
 import { freshPath } from '../support/directory.js';
 import { storeCells } from './cells.js';
 import { load, type StoreFactory } from './packages.js';

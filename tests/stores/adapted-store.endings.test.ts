@@ -1,7 +1,7 @@
 // A session that ended under the adapter does not come back within the minute, whatever was on its way to the store.
 import { CLOSED_FOR_MS } from '../../src/core/contract.js';
 import { closedRecord } from '../../src/core/record.js';
-import type { ExpressStore } from '../../src/stores/call-store.js';
+import type { ExpressStore } from '../../src/stores/express-store.js';
 import type { StoredSession } from '../../src/stores/session.js';
 import { createGate } from '../session-manager/world.js';
 import { adapted, next, SID } from '../support/adapted.js';

@@ -4,7 +4,7 @@ import express, { type Express, type NextFunction, type Request, type Response }
 
 import { session } from '../../src/express-session/index.js';
 import { SessionManager } from '../../src/session-manager.js';
-import type { ExpressStore } from '../../src/stores/call-store.js';
+import type { ExpressStore } from '../../src/stores/express-store.js';
 import type { StoredSession } from '../../src/stores/session.js';
 import { createGate } from '../session-manager/world.js';
 import { Rows, storeWith, WAYS } from '../support/express-stores.js';

@@ -1,7 +1,7 @@
 // What the adapter promises over stores that promise little: facts survive, foreign writers are noticed, and what is
 // broken is an error and not a session.
 import type { SessionRecord } from '../../src/core/contract.js';
-import type { ExpressStore } from '../../src/stores/call-store.js';
+import type { ExpressStore } from '../../src/stores/express-store.js';
 import { Cookie, type StoredSession } from '../../src/stores/session.js';
 import { adapted, next, SID } from '../support/adapted.js';
 import { withCode } from '../support/failures.js';

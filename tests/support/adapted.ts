@@ -2,7 +2,7 @@
 import type { SessionKey, SessionRecord } from '../../src/core/contract.js';
 import { closedRecord, newVersion } from '../../src/core/record.js';
 import { fromExpressStore } from '../../src/stores/adapted-store.js';
-import type { ExpressStore } from '../../src/stores/call-store.js';
+import type { ExpressStore } from '../../src/stores/express-store.js';
 import { TestClock } from './clock.js';
 import { Rows, storeWith } from './express-stores.js';
 

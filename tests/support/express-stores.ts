@@ -4,7 +4,7 @@ import { inherits } from 'node:util';
 
 import session from 'express-session';
 
-import type { ExpressStore } from '../../src/stores/call-store.js';
+import type { ExpressStore } from '../../src/stores/express-store.js';
 import type { StoredSession } from '../../src/stores/session.js';
 
 type Answer = (error?: unknown, result?: unknown) => void;
