@@ -14,7 +14,7 @@ import { causeOf } from './call-queue.js';
 import { settingsOf, type SessionOptions, type Settings } from './options.js';
 import { freshCookie } from './live-session.js';
 import { isSecure, pathOf } from './request.js';
-import { recordStoreIn } from './stores.js';
+import { MemoryStore, recordStoreIn } from './stores.js';
 import type { Handler } from './types.js';
 import { Visit, type Backend, type VisitRequest } from './visit.js';
 import { Wire } from './wire.js';
@@ -33,8 +33,8 @@ const visits = new WeakMap<IncomingMessage, Visit>();
  */
 export function session(options: SessionOptions | null = null): Handler {
   const settings = settingsOf(options);
-  warnOf(options ?? {});
   const { store } = settings;
+  warnOf(options ?? {}, store);
   const backends = new Backends(settings);
   const wire = settings.secrets === null ? null : new Wire(settings.name, settings.secrets, settings.proxy);
   (store as { generate?: unknown }).generate = (req: VisitRequest): void => {
@@ -159,10 +159,17 @@ function warn(type: string, code: string, message: string): void {
   process.emitWarning(message, { type, code });
 }
 
-function warnOf(options: SessionOptions): void {
+function warnOf(options: SessionOptions, inUse: Settings['store']): void {
   const { store } = options;
   if (store && recordStoreIn(store) === null && !RecordStore.is(store))
     warn('SessionWarning', ...limitsOf(store));
+  if (inUse instanceof MemoryStore && process.env['NODE_ENV'] === 'production')
+    warn(
+      'SessionWarning',
+      'WARN_SESSION_MEMORY',
+      'Sessions are kept in the memory of this process: a restart forgets them and other processes do not see them. ' +
+        'Give session() a store.',
+    );
   if (!options.secret) warn('SessionWarning', 'WARN_SESSION_SECRET', SECRET_MISSING);
   for (const name of ['resave', 'saveUninitialized'] as const) {
     if (options[name] === undefined)

@@ -5,8 +5,9 @@ import type { Duplex } from 'node:stream';
 
 import express from 'express';
 
-import type { SessionManager } from '../../src/index.js';
+import * as entry from '../../src/index.js';
 import { Client, serve, type Running } from '../support/http.js';
+import { moduleOf } from '../support/readme.js';
 import { DROP_IN } from './faces.js';
 import { mountedCells, sessionOf, type Mounted } from './mounted.js';
 import { load } from './packages.js';
@@ -17,7 +18,7 @@ interface Socket extends EventEmitter {
   terminate(): void;
 }
 
-interface Server {
+interface Server extends EventEmitter {
   handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer, done: (ws: Socket) => void): void;
 }
 
@@ -26,9 +27,15 @@ interface Ws {
   readonly WebSocketServer: new (options: { noServer: true }) => Server;
 }
 
+const { serveWebSockets } = moduleOf('serveWebSockets', entry) as {
+  serveWebSockets(server: unknown, webSockets: unknown, sessions: unknown): void;
+};
+
 mountedCells('ws', (mount, face) => {
   let mounted: Mounted;
   let running: Running;
+  /** With the README's program. */
+  let opening: Running | null = null;
   const { WebSocketServer } = load('ws') as Ws;
   const wss = new WebSocketServer({ noServer: true });
   const open: Socket[] = [];
@@ -52,12 +59,13 @@ mountedCells('ws', (mount, face) => {
       res.send('bye');
     });
     running = await serve(app);
+    if (mounted.sessions !== null) {
+      opening = await serve(app);
+      opening.server.on('upgrade', (_, socket: Duplex) => upgraded.push(socket));
+      serveWebSockets(opening.server, wss, mounted.sessions);
+    }
     running.server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
       upgraded.push(socket);
-      if (mounted.sessions !== null && req.url === '/open') {
-        void openWith(mounted.sessions, req, socket, head);
-        return;
-      }
       mounted.middleware(req as never, {} as never, (error?: unknown) => {
         if (error !== undefined || sessionOf(req)['user'] === undefined) {
           socket.end('HTTP/1.1 401 Unauthorized\r\n\r\n');
@@ -72,22 +80,9 @@ mountedCells('ws', (mount, face) => {
     for (const socket of open) socket.terminate();
     for (const socket of upgraded) socket.destroy();
     await running.close();
+    await opening?.close();
     await mounted.close();
   });
-
-  async function openWith(
-    sessions: SessionManager,
-    req: IncomingMessage,
-    socket: Duplex,
-    head: Buffer,
-  ): Promise<void> {
-    const session = await sessions.open(req).catch(() => null);
-    if (session === null) {
-      socket.end('HTTP/1.1 401 Unauthorized\r\n\r\n');
-      return;
-    }
-    wss.handleUpgrade(req, socket, head, (ws) => session.onEnd((reason) => ws.close(4001, reason)));
-  }
 
   /** Counts in the session what comes over the socket. */
   async function count(req: IncomingMessage, ws: Socket): Promise<void> {
@@ -101,13 +96,13 @@ mountedCells('ws', (mount, face) => {
     }
   }
 
-  const connect = async (browser: Client, path = '/', origin?: string): Promise<Socket> => {
+  const connect = async (browser: Client, { port } = running, origin?: string): Promise<Socket> => {
     const Ws = load('ws') as Ws;
     const headers = {
       ...(browser.cookie === '' ? {} : { cookie: browser.cookie }),
       ...(origin === undefined ? {} : { origin }),
     };
-    const socket = new Ws(`ws://127.0.0.1:${running.port}${path}`, { headers, handshakeTimeout: 3_000 });
+    const socket = new Ws(`ws://127.0.0.1:${port}`, { headers, handshakeTimeout: 3_000 });
     open.push(socket);
     await once(socket, 'open');
     return socket;
@@ -151,12 +146,17 @@ mountedCells('ws', (mount, face) => {
   // The drop-in has no such method.
   if (face === DROP_IN) return;
 
-  it('opens with the manager alone, for its own pages, and closes at the logout', async () => {
+  it("opens with the README's program, for its own pages, and closes at the logout", async () => {
+    const server = opening as Running;
     const browser = new Client(running.port);
-    await expect(connect(browser, '/open')).rejects.toThrow('401');
+    await expect(connect(browser, server)).rejects.toThrow('401');
     await browser.get('/login');
-    await expect(connect(browser, '/open', 'https://evil.example')).rejects.toThrow('401');
-    const socket = await connect(browser, '/open', `http://127.0.0.1:${running.port}`);
+    await expect(connect(browser, server, 'https://evil.example')).rejects.toThrow('403');
+    const served = once(wss, 'connection') as Promise<[Socket]>;
+    const socket = await connect(browser, server, `http://127.0.0.1:${server.port}`);
+    const [ours] = await served;
+    ours.send('welcome');
+    expect(String((await once(socket, 'message'))[0])).toBe('welcome');
     const closed = once(socket, 'close') as Promise<[number, Buffer]>;
 
     await browser.get('/logout');

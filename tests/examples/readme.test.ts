@@ -10,23 +10,10 @@ import DropIn = require('../../src/express-session/index.cjs');
 import Required = require('../../src/index.cjs');
 import { freshPath } from '../support/directory.js';
 import { Client, serve, type Running } from '../support/http.js';
+import { blocksOf, moduleOf, readme } from '../support/readme.js';
 
 const ROOT = resolve(__dirname, '../..');
-const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
-
-interface Block {
-  readonly language: string;
-  readonly code: string;
-  readonly line: number;
-}
-
-const blocks: Block[] = [...readme.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map((match) => ({
-  language: match[1] ?? '',
-  code: match[2] ?? '',
-  line: readme.slice(0, match.index).split('\n').length,
-}));
-const inLanguage = (language: string): Block[] => blocks.filter((block) => block.language === language);
 
 /** The first cells of the table under a heading, without their backticks. */
 function cellsOf(heading: string): string[] {
@@ -48,8 +35,8 @@ const FORMS: Readonly<Record<string, RegExp>> = {
 };
 
 it('has examples in JavaScript and TypeScript only, beside shell commands', () => {
-  expect([...new Set(blocks.map(({ language }) => language))].sort()).toEqual(['js', 'sh', 'ts']);
-  expect(inLanguage('ts').length).toBeGreaterThan(5);
+  expect([...new Set(blocksOf().map(({ language }) => language))].sort()).toEqual(['js', 'sh', 'ts']);
+  expect(blocksOf('ts').length).toBeGreaterThan(5);
 });
 
 /** A directory to run something in that writes where it is. */
@@ -86,12 +73,12 @@ async function start(code: string, cwd: string): Promise<Running> {
 }
 
 it('has three programs in JavaScript', () => {
-  expect(inLanguage('js')).toHaveLength(3);
+  expect(blocksOf('js')).toHaveLength(3);
 });
 
 describe('the first program of the README', () => {
   it('counts, remembers a name through a redirect, and forgets at the logout', async () => {
-    const running = await start(inLanguage('js')[0]?.code ?? '', freshDirectory());
+    const running = await start(blocksOf('js')[0]?.code ?? '', freshDirectory());
     const client = new Client(running.port);
     for (const visits of [1, 2, 3]) expect((await client.get('/')).body).toBe(`Visit ${String(visits)}`);
     expect((await client.get('/hello')).body).toBe('Hello stranger');
@@ -107,7 +94,7 @@ describe('the first program of the README', () => {
 
 describe('the drop-in of the README', () => {
   it('counts views, and forgets at the logout', async () => {
-    const running = await start(inLanguage('js')[2]?.code ?? '', freshDirectory());
+    const running = await start(blocksOf('js')[2]?.code ?? '', freshDirectory());
     const client = new Client(running.port);
     for (const views of [1, 2, 3]) expect((await client.get('/')).body).toBe(`${String(views)} views`);
     expect((await client.post('/logout')).body).toBe('Bye');
@@ -117,7 +104,7 @@ describe('the drop-in of the README', () => {
 });
 
 describe('the file store of the README', () => {
-  const program = inLanguage('js')[1]?.code ?? '';
+  const program = blocksOf('js')[1]?.code ?? '';
   let cwd: string;
   let running: Running;
   let client: Client;
@@ -172,7 +159,7 @@ describe('the file store of the README', () => {
   });
 
   it('can be read, and its sessions ended, by the commands in its shell block', async () => {
-    const block = inLanguage('sh').find(({ code }) => code.includes('NAME'))?.code ?? '';
+    const block = blocksOf('sh').find(({ code }) => code.includes('NAME'))?.code ?? '';
     const [read = '', count = '', end = '', endAll = ''] = block
       .split('\n')
       .filter((line) => /^\w/.test(line));
@@ -199,17 +186,8 @@ describe('the file store of the README', () => {
   it('is checked by the function in its TypeScript', async () => {
     for (const browser of [client, new Client(running.port)]) await browser.get('/');
     writeFileSync((await client.get('/file')).body, 'broken');
-    const code = inLanguage('ts').find((block) => block.code.includes('.verify()'))?.code ?? '';
-    const { outputText } = ts.transpileModule(code, {
-      compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022 },
-    });
-    const module = { check: (path: string) => Promise.resolve(`Nothing checks ${path}`) };
-    const run = Reflect.construct(Function, ['require', 'exports', outputText]) as (
-      require: (name: string) => unknown,
-      exports: object,
-    ) => void;
-    run(() => Required, module);
-    expect(await module.check(join(cwd, 'sessions'))).toMatch(/^1 sessions; 0 had expired, 1 broken, 0 left/);
+    const { check } = moduleOf('.verify()', Required) as { check(path: string): Promise<string> };
+    expect(await check(join(cwd, 'sessions'))).toMatch(/^1 sessions; 0 had expired, 1 broken, 0 left/);
   });
 
   it('is refused with its advice when others may write to its directory, also while it is in use', async () => {
@@ -234,7 +212,7 @@ it('the TypeScript of the README compiles', () => {
     'export const fragment = async (): Promise<void> => {',
   ];
   const sources = new Map<string, { text: string; line: number }>();
-  for (const { code, line } of inLanguage('ts')) {
+  for (const { code, line } of blocksOf('ts')) {
     // A fragment speaks of an app, a request and a manager that the text around it has introduced.
     const isFragment = !/^import /m.test(code);
     const text = isFragment ? `${prelude.join('\n')}\n${code}\nawait Promise.resolve();\n};\n` : code;

@@ -2,6 +2,7 @@
 import type { Express } from 'express';
 
 import type { OwnSession } from '../../../src/express-session/types.js';
+import { MemoryStore } from '../../../src/stores/memory-store.js';
 import { settled } from '../../support/clock.js';
 import { counting, data, dropIn, genuine, holding, options, sentCookie, site, spyStore } from './support.js';
 
@@ -196,5 +197,19 @@ describe('drop-in', () => {
       expect.stringMatching(/^WARN_SESSION_RESAVE: .*resave/),
       expect.stringMatching(/^WARN_SESSION_SAVEUNINITIALIZED: .*saveUninitialized/),
     ]);
+  });
+
+  it('71. store: the default in production is warned about once, and another store is not', async () => {
+    const { NODE_ENV } = process.env;
+    process.env['NODE_ENV'] = 'production';
+    try {
+      const said = await warningsOf((session) => {
+        session(options({ store: new MemoryStore() }));
+        for (let turn = 0; turn < 3; turn++) session(options());
+      });
+      expect(said).toEqual([expect.stringMatching(/^WARN_SESSION_MEMORY: .*Give session\(\) a store/)]);
+    } finally {
+      process.env['NODE_ENV'] = NODE_ENV;
+    }
   });
 });
