@@ -41,7 +41,9 @@ namespace SessionManager {
   export type Closed = api.Closed;
   export type CookieData = api.CookieData;
   export type CookieOptions = api.CookieOptions;
+  export type CreationLimit = api.CreationLimit;
   export type DataLimits = api.DataLimits;
+  export type Duration = api.Duration;
   export type EndReason = api.EndReason;
   export type ExpressStore = api.ExpressStore;
   export type FileStore = api.FileStore;
@@ -49,7 +51,9 @@ namespace SessionManager {
   export type FileStoreReport = api.FileStoreReport;
   export type FileSystem = api.FileSystem;
   export type FindOptions = api.FindOptions;
+  export type HeaderOption = api.HeaderOption;
   export type Logger = api.Logger;
+  export type LoginOptions = api.LoginOptions;
   export type MemoryStore = api.MemoryStore;
   export type MemoryStoreOptions = api.MemoryStoreOptions;
   export type Middleware = api.Middleware;
@@ -63,6 +67,7 @@ namespace SessionManager {
   export type RegenerateOptions = api.RegenerateOptions;
   export type RequiredPrimitives = api.RequiredPrimitives;
   export type ScanOptions = api.ScanOptions;
+  export type Secret = api.Secret;
   export type SessionCookieView = api.SessionCookieView;
   export type SessionError = api.SessionError;
   export type SessionErrorCode = api.SessionErrorCode;
@@ -70,16 +75,22 @@ namespace SessionManager {
   export type SessionHandle = api.SessionHandle;
   export type SessionId = api.SessionId;
   export type SessionKey = api.SessionKey;
+  export type SessionManager<AppSession extends object = SessionData> = api.SessionManager<AppSession>;
   export type SessionManagerOptions<AppSession extends object = SessionData> =
     api.SessionManagerOptions<AppSession>;
-  export type SessionManager<AppSession extends object = SessionData> = api.SessionManager<AppSession>;
+  export type SessionMeta = api.SessionMeta;
   export type SessionMethods = api.SessionMethods;
   export type SessionPage<AppSession extends object = SessionData> = api.SessionPage<AppSession>;
   export type SessionRecord = api.SessionRecord;
   export type SessionSummary<AppSession extends object = SessionData> = api.SessionSummary<AppSession>;
+  export type SigningKey = api.SigningKey;
+  export type StandardSchema = api.StandardSchema;
   export type Store = api.Store;
   export type StoreContract = api.StoreContract;
   export type StoredSession = api.StoredSession;
+  export type TransportOption = api.TransportOption;
+  export type UserSession = api.UserSession;
+  export type UserSessions = api.UserSessions;
 }
 
 const SessionManager: SessionManagerClass & Exports = Object.assign(api.SessionManager, api);

@@ -2,7 +2,11 @@
 export { SessionManager, SessionManager as default } from './session-manager.js';
 export type { SessionPage, SessionSummary } from './session-manager.js';
 export * from './session-data.js';
-export type { CookieOptions, Logger, SessionManagerOptions } from './http/options.js';
+export type { CookieOptions, Logger, Secret, SessionManagerOptions } from './http/options.js';
+export type { CreationLimit } from './http/creation-limit.js';
+export type { LoginOptions } from './http/login.js';
+export type { HeaderOption, TransportOption } from './http/transport.js';
+export type { UserSession, UserSessions } from './http/user-sessions.js';
 export type { EndReason } from './http/ends.js';
 export type { SessionEvents } from './http/engine.js';
 export type { Middleware } from './http/middleware.js';
@@ -35,10 +39,14 @@ export type {
   SessionHandle,
   SessionId,
   SessionKey,
+  SessionMeta,
   SessionRecord,
   StoreContract,
 } from './core/contract.js';
 export { systemClock, type Clock } from './core/clock.js';
 export { SessionError, hasCode, type SessionErrorCode } from './core/errors.js';
+export type { Duration } from './core/duration.js';
 export type { DataLimits } from './core/json.js';
+export type { StandardSchema } from './core/schema.js';
+export type { SigningKey } from './core/signing.js';
 export type { Callback } from './core/callback.js';

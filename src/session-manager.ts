@@ -12,7 +12,11 @@ import {
 } from './core/contract.js';
 import { SessionError } from './core/errors.js';
 import { decodeData } from './core/json.js';
+import type { Duration } from './core/duration.js';
 import { Engine, type SessionEvents } from './http/engine.js';
+import { FLASH, takeMessages, withMessage } from './http/flash.js';
+import { requireFresh } from './http/fresh.js';
+import { login, type LoginOptions } from './http/login.js';
 import {
   createMiddleware,
   requestSession,
@@ -24,6 +28,7 @@ import { resolveOptions, type SessionManagerOptions } from './http/options.js';
 import type { RegenerateOptions, RequestSession } from './http/request-session.js';
 import type { Next } from './http/response-gate.js';
 import type { SessionMethods } from './http/session-object.js';
+import { revokeBefore, UserSessions } from './http/user-sessions.js';
 import type { SessionData } from './session-data.js';
 import type { RecordStore } from './stores/store.js';
 
@@ -32,6 +37,8 @@ export interface SessionSummary<AppSession extends object = SessionData> {
   /** `sha256:` and 64 hex digits. */
   readonly handle: string;
   readonly data: AppSession;
+  /** The user of `login`, if any. */
+  readonly userId?: string;
   /** Epoch ms. */
   readonly createdAt: number;
   /** Epoch ms; `null`: when the store thinks fit. */
@@ -75,8 +82,13 @@ export class SessionManager<AppSession extends object = SessionData> extends Eve
     this.store = this.#engine.store;
   }
 
-  /** The middleware for `app.use()`. It asks the store for nothing until a request uses its session. */
-  middleware(): Middleware {
+  /**
+   * The middleware for `app.use()`. It asks the store for nothing until a request uses its session.
+   * @throws {SessionError} ERR_SESSION_OPTIONS where it is mounted without being called
+   */
+  middleware(...args: never[]): Middleware {
+    if (args.length > 0)
+      throw new SessionError('ERR_SESSION_OPTIONS', 'Mount app.use(sessions.middleware()), with parentheses.');
     return this.#middleware;
   }
 
@@ -153,6 +165,74 @@ export class SessionManager<AppSession extends object = SessionData> extends Eve
   /** Gives the session another id, at a change of privilege. The old id is dead when it resolves. */
   regenerate(req: IncomingMessage, options: RegenerateOptions = {}): Promise<void> {
     return this.#on(req, (session) => session.regenerate(options));
+  }
+
+  /**
+   * Logs a user in: a new id, the old one dead; a new absolute end; no data of whoever was here before, unless
+   * `keepData`, and never another user's. Stored when it resolves. Logging the same user in again renews the login.
+   * @throws {SessionError} ERR_SESSION_USER for what names no user; ERR_SESSION_TOO_MANY_SESSIONS;
+   * ERR_SESSION_HEADERS_SENT; ERR_SESSION_ENDED, ERR_SESSION_STORE and others: nobody is logged in
+   *
+   * @example
+   * await sessions.login(req, user.id, { remember: req.body.remember === 'on', keepData: true });
+   */
+  login(req: IncomingMessage, userId: string, options: LoginOptions = {}): Promise<void> {
+    return this.#on(req, () => login(this.#engine, req, userId, options));
+  }
+
+  /** Ends the session for good and takes its cookie away, as `destroy`. */
+  logout(req: IncomingMessage): Promise<boolean> {
+    return this.destroy(req);
+  }
+
+  /** The user that the session belongs to since `login`; undefined without one. */
+  async userOf(req: IncomingMessage): Promise<string | undefined> {
+    const session = this.#session(req);
+    await session.load();
+    return session.owner;
+  }
+
+  /**
+   * The sessions of a user: `list()`, `revoke(handle)`, `revokeAll({ except })`, `invalidateBefore(date)`.
+   * @param req Of the user, so that the list says which session is `current`.
+   * @throws {SessionError} ERR_SESSION_USER
+   */
+  ofUser(userId: string, req?: IncomingMessage): UserSessions {
+    return new UserSessions(this.#engine, userId, req);
+  }
+
+  /**
+   * Refuses every session that began before a moment, with one write: after a leak, or when a backup was restored. Other
+   * processes know within a second.
+   * @param date Default: now.
+   * @throws {SessionError} ERR_SESSION_VALUE for a date in the future
+   */
+  async revokeIssuedBefore(date?: Date): Promise<void> {
+    await revokeBefore(this.#engine, date);
+  }
+
+  /**
+   * A middleware for what asks for a recent login: other requests get ERR_SESSION_NOT_FRESH (401). Ask for the password
+   * then, and `login` the same user with `keepData`.
+   * @throws {SessionError} ERR_SESSION_OPTIONS for what is no duration
+   *
+   * @example
+   * app.post('/password', sessions.requireFresh('10m'), changePassword);
+   */
+  requireFresh(maxAge: Duration): Middleware {
+    return requireFresh(this.#engine, maxAge);
+  }
+
+  /** Keeps a message for the next page: whoever calls `flashes` first gets it, once. */
+  flash(req: IncomingMessage, type: string, message: string): Promise<void> {
+    const flash = (session: RequestSession): Promise<unknown> =>
+      session.update(FLASH, (all) => withMessage(all, type, message));
+    return this.#on(req, flash) as Promise<void>;
+  }
+
+  /** The messages of one type, in their order; they are gone then. */
+  flashes(req: IncomingMessage, type: string): Promise<string[]> {
+    return this.#on(req, (session) => takeMessages(session, type));
   }
 
   /** Reads the session, so that `req.session` can be used on stores that are asked with a promise. */
@@ -330,8 +410,9 @@ export class SessionManager<AppSession extends object = SessionData> extends Eve
     const handle = this.store.handleOf(entry.key);
     try {
       if (isBroken(entry)) throw entry.error;
-      const { data, createdAt, expiresAt } = entry;
-      return [{ handle, data: decodeData(data) as AppSession, createdAt, expiresAt }];
+      const { data, createdAt, expiresAt, owner } = entry;
+      const user = owner === undefined ? null : { userId: owner };
+      return [{ handle, data: decodeData(data) as AppSession, ...user, createdAt, expiresAt }];
     } catch (error) {
       this.#engine.fault({ error, reason: 'store', handle });
       return [];

@@ -1,6 +1,7 @@
 // The live data of one request's session, with the texts that tell what of it is not stored yet.
 import { decodeData, encodeData, type DataLimits } from '../core/json.js';
 import { rebase } from '../core/merge.js';
+import type { DataSchema } from '../core/schema.js';
 
 /** How live data becomes the text that is stored. */
 export interface Encoding {
@@ -12,9 +13,13 @@ export interface Encoding {
   takenOver(stored: string, sent: string): string;
 }
 
-/** Session data and nothing else, within limits. */
-export const dataEncoding = (limits: DataLimits): Encoding => ({
-  encode: (live) => encodeData(live, limits),
+/** Session data and nothing else, within limits and as the application's schema has it. */
+export const dataEncoding = (limits: DataLimits, schema?: DataSchema): Encoding => ({
+  encode(live) {
+    const text = encodeData(live, limits);
+    schema?.check(text);
+    return text;
+  },
   // Without what another writer reserves for itself: not to have it is no change of ours.
   takenOver: (stored) => JSON.stringify(decodeData(stored)),
   isText(live, text) {

@@ -9,7 +9,10 @@ import type { Target } from './lanes.js';
 import { put } from './put.js';
 import type { StoreCalls } from './store-calls.js';
 
-/** Closes a session. False if it had ended already. */
+/** How often in a row a session may have been renewed while one request was under way. */
+export const MAX_HOPS = 8;
+
+/** Closes a session, wherever a scheduled renewal moved it. False if it had ended already. */
 export async function close(
   calls: StoreCalls,
   clock: Clock,
@@ -18,13 +21,39 @@ export async function close(
 ): Promise<boolean> {
   let current = record ?? (await calls.find(key, true));
   for (let attempt = 0; await mayTry(attempt, calls); attempt++) {
-    if (!isLiving(current)) return false;
+    if (!isLiving(current)) current = await successorOf(calls, clock, current);
+    if (current === null) return false;
     const found = await put(calls, closedRecord(current, clock.now()), current);
     if (found === 'landed') return true;
     current = found;
   }
   // Whatever goes on writing to it: what is gone cannot be replaced.
-  return calls.remove(key);
+  return calls.remove(current?.key ?? key);
+}
+
+/** The living session that a scheduled renewal put in the place of this one, while the old id is still good; or null. */
+export async function successorOf(
+  calls: StoreCalls,
+  clock: Clock,
+  record: SessionRecord | null,
+): Promise<SessionRecord | null> {
+  let found = record;
+  for (let hop = 0; hop < MAX_HOPS; hop++) {
+    const { movedTo, followUntil = 0 } = found?.closed ?? {};
+    if (movedTo === undefined || followUntil <= clock.now()) return null;
+    found = await calls.find(movedTo, true);
+    if (isLiving(found)) return found;
+  }
+  return null;
+}
+
+/** What of a session goes along to another id. */
+export interface Inheritance {
+  readonly data: boolean;
+  /** Its times, its user and the facts about it: it is the same login. */
+  readonly identity: boolean;
+  /** A scheduled renewal: for how long requests with the old id are served by the new one, ms. */
+  readonly followMs?: number;
 }
 
 /**
@@ -42,14 +71,15 @@ export async function moveTo(
   key: SessionKey,
   record: SessionRecord | null,
   successor: Target,
+  inheritance: Inheritance,
 ): Promise<SessionRecord> {
   let old = record ?? (await calls.find(key, true));
   let moved: SessionRecord | null = null;
   try {
     for (let attempt = 0; await mayTry(attempt, calls); attempt++) {
       if (!isLiving(old)) throw sessionEnded();
-      moved = await copy(calls, clock, old, moved, successor);
-      const found = await put(calls, closedRecord(old, clock.now(), moved.key), old);
+      moved = await copy(calls, clock, old, moved, successor, inheritance);
+      const found = await put(calls, closedRecord(old, clock.now(), moved.key, inheritance.followMs), old);
       if (found === 'landed') return moved;
       old = found;
     }
@@ -67,22 +97,39 @@ async function copy(
   old: SessionRecord,
   moved: SessionRecord | null,
   successor: Target,
+  inheritance: Inheritance,
 ): Promise<SessionRecord> {
   for (;;) {
-    const { createdAt, deadlineAt, idleMs, data, owner, meta } = old;
-    const record: SessionRecord = {
-      ...(moved ?? successor.first()),
-      data,
-      version: newVersion(),
-      createdAt,
-      deadlineAt,
-      idleMs,
-      expiresAt: expiryAt(clock.now(), idleMs, deadlineAt),
-      ...(owner === undefined ? null : { owner }),
-      ...(meta === undefined ? null : { meta }),
-    };
+    const record = heirOf(old, moved ?? successor.first(), clock.now(), inheritance);
     if ((await put(calls, record, moved)) === 'landed') return record;
     if (moved !== null) throw sessionEnded();
     successor.renew();
   }
+}
+
+function heirOf(
+  old: SessionRecord,
+  own: SessionRecord,
+  now: number,
+  { data, identity, followMs }: Inheritance,
+): SessionRecord {
+  const { createdAt, deadlineAt, idleMs, owner } = old;
+  const { schema } = old.meta ?? {};
+  const heir = {
+    ...own,
+    ...(data ? { data: old.data } : null),
+    ...(data && schema !== undefined ? { meta: { ...own.meta, schema } } : null),
+    version: newVersion(),
+  };
+  if (!identity) return heir;
+  const meta = followMs === undefined ? old.meta : { ...old.meta, issuedAt: now, unseen: true };
+  return {
+    ...heir,
+    createdAt,
+    deadlineAt,
+    idleMs,
+    expiresAt: expiryAt(now, idleMs, deadlineAt),
+    ...(owner === undefined ? null : { owner }),
+    ...(meta === undefined ? null : { meta }),
+  };
 }

@@ -13,14 +13,15 @@
 //
 //   slow: reads v0 · logout: replace(closed, expecting v0) · slow: replace(v1, expecting v0) -> false -> ended
 import type { Clock } from '../core/clock.js';
-import type { SessionKey, SessionRecord } from '../core/contract.js';
+import type { SessionKey, SessionMeta, SessionRecord } from '../core/contract.js';
 import { Draft } from '../core/draft.js';
 import { expiryAt, isTouchDue } from '../core/expiry.js';
 import type { DataLimits } from '../core/json.js';
 import { isLiving, newVersion } from '../core/record.js';
+import type { DataSchema } from '../core/schema.js';
 import type { RecordStore } from '../stores/store.js';
 import { mayTry, sessionEnded, tooManyAttempts } from './attempts.js';
-import { close, moveTo } from './endings.js';
+import { close, moveTo, successorOf, type Inheritance } from './endings.js';
 import { put } from './put.js';
 import { StoreCalls } from './store-calls.js';
 
@@ -59,6 +60,8 @@ export interface Move {
   readonly expiresAt?: number | null;
   /** A use: the session ends no earlier than this, and an end that another request set stays. */
   readonly atLeast?: number | null;
+  /** Facts that change with the data; undefined ones go. */
+  readonly meta?: { readonly [fact in keyof SessionMeta]: SessionMeta[fact] | undefined };
 }
 
 export interface Committed {
@@ -81,7 +84,11 @@ export interface LaneOptions {
   readonly storeTimeout: number;
   readonly touchAfter: number;
   readonly limits: DataLimits;
+  readonly schema?: DataSchema | undefined;
 }
+
+/** What a `regenerate` with data takes along. */
+const WHOLE: Inheritance = { data: true, identity: true };
 
 interface WriteJob {
   readonly target: Target;
@@ -136,11 +143,11 @@ export class Lanes {
    * Continues a session under the key of `successor`, with what the store holds of it when it ends.
    * @throws {SessionError} ERR_SESSION_ENDED if it ended meanwhile; then the successor is gone too
    */
-  move(from: Target, successor: Target): Promise<SessionRecord> {
+  move(from: Target, successor: Target, inheritance = WHOLE): Promise<SessionRecord> {
     const { clock } = this.#options;
     return this.#exclusive(from.key, async (latest) => {
       const calls = this.#calls();
-      successor.record = await moveTo(calls, clock, from.key, latest ?? from.record, successor);
+      successor.record = await moveTo(calls, clock, from.key, latest ?? from.record, successor, inheritance);
       this.#events.created(successor.record);
       return successor.record;
     });
@@ -202,8 +209,9 @@ export class Lanes {
       if (failed.length > 0) {
         // What was read may be old. A success is proved by the compare-and-set; a refusal by a fresh look:
         //   A: reads stock 0 · B: stores 5 · A: update(throws at 0) must not say "sold out"
-        const found = current === null ? null : await calls.find(current.key, true);
-        if (current !== null && !isLiving(found)) throw sessionEnded();
+        const found =
+          current === null ? null : await this.#living(calls, await calls.find(current.key, true));
+        if (current !== null && found === null) throw sessionEnded();
         if (found !== null && found.version !== current?.version) {
           current = found;
           continue;
@@ -222,6 +230,8 @@ export class Lanes {
         const moved = record.expiresAt !== current?.expiresAt;
         for (const { job, value } of landing) {
           job.target.record = record;
+          // Another one, if the session was renewed meanwhile.
+          job.target.key = record.key;
           job.resolve({ record, moved, value });
         }
         if (current === null) this.#events.created(record);
@@ -232,11 +242,19 @@ export class Lanes {
       if (current === null) {
         target.renew();
       } else {
-        if (!isLiving(found)) throw sessionEnded();
-        current = found;
+        current = await this.#living(calls, found);
+        if (current === null) throw sessionEnded();
       }
     }
     throw tooManyAttempts();
+  }
+
+  /** What was found, or the session that a scheduled renewal put in its place:
+   *
+   *   A: reads v0 under the old id · B: renews it · A: replace(v1) -> false, closed, moved -> goes on top of the new one
+   */
+  async #living(calls: StoreCalls, found: SessionRecord | null): Promise<SessionRecord | null> {
+    return isLiving(found) ? found : successorOf(calls, this.#options.clock, found);
   }
 
   /** A session is stored for the first time: its lane is found under its key from here on. */
@@ -248,7 +266,7 @@ export class Lanes {
 
   /** Puts the changes on top of each other. One that throws or breaks a limit fails alone. */
   #fold(current: SessionRecord | null, batch: WriteJob[]) {
-    const draft = new Draft(current?.data ?? '{}', this.#options.limits);
+    const draft = new Draft(current?.data ?? '{}', this.#options.limits, this.#options.schema);
     const landing: { job: WriteJob; value: unknown }[] = [];
     const failed: { job: WriteJob; error: unknown }[] = [];
     for (const job of batch) {
@@ -271,9 +289,28 @@ export class Lanes {
     const now = this.#options.clock.now();
     const move = landing.reduce<Move>((moves, { job }) => ({ ...moves, ...job.move }), {});
     const { idleMs = record.idleMs } = move;
-    const isDue = !exists || idleMs !== record.idleMs || isTouchDue(record, now, this.#options.touchAfter);
+    // One that is new brings its end.
+    const isTouched = exists && isTouchDue(record, now, this.#options.touchAfter);
+    const isDue = isTouched || idleMs !== record.idleMs;
     const next = isDue ? expiryAt(now, idleMs, record.deadlineAt) : record.expiresAt;
-    return { ...record, data, idleMs, expiresAt: endOf(record, move, next), version: newVersion() };
+    const meta = this.#metaOf(record, landing);
+    return {
+      ...record,
+      data,
+      idleMs,
+      expiresAt: endOf(record, move, next),
+      version: newVersion(),
+      ...(meta === undefined ? null : { meta }),
+    };
+  }
+
+  #metaOf({ meta }: SessionRecord, landing: readonly { job: WriteJob }[]): SessionMeta | undefined {
+    const { schema } = this.#options;
+    const facts = landing.flatMap(({ job }) => job.move.meta ?? []);
+    if (schema !== undefined && meta?.schema !== schema.version) facts.push({ schema: schema.version });
+    if (facts.length === 0) return meta;
+    const all = Object.entries(Object.assign({ ...meta }, ...facts) as object);
+    return Object.fromEntries(all.filter(([, fact]) => fact !== undefined));
   }
 
   #calls(): StoreCalls {

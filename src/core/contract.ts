@@ -13,8 +13,25 @@ export type SessionKey = string & { readonly [brand]: 'key' };
 export interface Closed {
   /** Epoch ms. */
   readonly at: number;
-  /** The session that continues it, after a `regenerate` with data. */
+  /** The session that continues it, after a `regenerate` with data, a login, a scheduled renewal. */
   readonly movedTo?: SessionKey;
+  /** Until when a request that comes with its id is served by that session, epoch ms. Scheduled renewal only. */
+  readonly followUntil?: number;
+}
+
+/** Small facts about a session. A store keeps them as they are, and others besides. */
+export interface SessionMeta {
+  /** What `describe(req)` returned at the login. */
+  readonly device?: unknown;
+  /** When the session was last used, epoch ms, where its expiry does not tell. */
+  readonly seenAt?: number;
+  /** When its id was made, epoch ms, if later than the session. */
+  readonly issuedAt?: number;
+  /** The id was made by a scheduled renewal, and no request has brought it yet. */
+  readonly unseen?: boolean;
+  /** The version of the application's schema that the data has. */
+  readonly schema?: number;
+  readonly [fact: string]: unknown;
 }
 
 /** What a store keeps for one session. Records are values: one that was handed in or out changes nothing any more. */
@@ -36,8 +53,8 @@ export interface SessionRecord {
   readonly expiresAt: number | null;
   /** The user it belongs to. Never changes within a record. */
   readonly owner?: string;
-  /** Small facts about the device. */
-  readonly meta?: Readonly<Record<string, unknown>>;
+  /** Small facts beside the data; they change with a write. */
+  readonly meta?: SessionMeta;
   readonly closed?: Closed;
 }
 
@@ -118,6 +135,12 @@ export interface OptionalPrimitives {
   count(options?: CallOptions): Promise<number>;
   /** `find` without a promise, for stores that answer at once. */
   findSync(key: SessionKey): SessionRecord | null;
+  /**
+   * Revokes what began before a moment, epoch ms: all sessions, or those of one user. They are gone as if they had
+   * expired, also one that is inserted later; a moment is never taken back. Costs one write, however many there are.
+   * Other processes refuse them a second later at most.
+   */
+  revokeBefore(before: number, owner?: string, options?: CallOptions): Promise<void>;
   /** Resolves if the store can serve. */
   ping(options?: CallOptions): Promise<void>;
   /** Lets go of what the store itself opened. Idempotent; never closes a client that was handed in. */

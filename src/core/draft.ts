@@ -2,19 +2,22 @@
 import { SessionError } from './errors.js';
 import { encodeData, type DataLimits } from './json.js';
 import { changesBetween, partsOf, textOf, type Changes, type Parts } from './merge.js';
+import type { DataSchema } from './schema.js';
 
 export class Draft {
   /** Keys that a change overwrote although another writer had changed them too: the later commit wins. */
   readonly overwritten = new Set<string>();
   readonly #limits: DataLimits;
+  readonly #schema: DataSchema | undefined;
   #text: string;
   /** Made from the text when the first change meets another writer's; `null` while whole texts follow each other. */
   #parts: Parts | null = null;
   #bytes = 0;
 
-  constructor(text: string, limits: DataLimits) {
+  constructor(text: string, limits: DataLimits, schema?: DataSchema) {
     this.#text = text;
     this.#limits = limits;
+    this.#schema = schema;
   }
 
   get text(): string {
@@ -43,7 +46,7 @@ export class Draft {
   /** A change and an update on top of it: both or neither. */
   changeAndUpdate(base: string, mine: string, key: string, fn: (value: unknown) => unknown): unknown {
     const before = this.text;
-    const trial = new Draft(before, this.#limits);
+    const trial = new Draft(before, this.#limits, this.#schema);
     trial.change(base, mine);
     const value = trial.update(key, fn);
     this.change(before, trial.text);
@@ -92,9 +95,12 @@ export class Draft {
     const before = [...changes.keys()].map((key) => [key, parts.get(key)] as const);
     this.#put(changes);
     // A key takes five bytes at least, so a short text cannot have too many.
-    if (this.#bytes <= Math.min(this.#limits.bytes, 4 * this.#limits.keys)) return;
+    const isShort = this.#bytes <= Math.min(this.#limits.bytes, 4 * this.#limits.keys);
+    if (isShort && this.#schema === undefined) return;
     try {
-      encodeData(JSON.parse(textOf(parts)) as object, this.#limits);
+      const text = textOf(parts);
+      if (!isShort) encodeData(JSON.parse(text) as object, this.#limits);
+      this.#schema?.check(text);
     } catch (error) {
       this.#put(before);
       throw error;

@@ -26,7 +26,12 @@ export type SessionErrorCode =
   | 'ERR_SESSION_STORE_CONTRACT'
   | 'ERR_SESSION_UNSUPPORTED'
   | 'ERR_SESSION_ORIGIN'
-  | 'ERR_SESSION_CLOSED';
+  | 'ERR_SESSION_CLOSED'
+  | 'ERR_SESSION_SCHEMA'
+  | 'ERR_SESSION_USER'
+  | 'ERR_SESSION_NOT_FRESH'
+  | 'ERR_SESSION_TOO_MANY_SESSIONS'
+  | 'ERR_SESSION_FLOOD';
 
 /** Faults of the store or of the moment: a client may try again, so they answer 503 instead of 500. */
 const TEMPORARY: ReadonlySet<SessionErrorCode> = new Set<SessionErrorCode>([
@@ -37,14 +42,19 @@ const TEMPORARY: ReadonlySet<SessionErrorCode> = new Set<SessionErrorCode>([
   'ERR_SESSION_CLOSED',
 ]);
 
-function statusOf(code: SessionErrorCode): number {
-  if (code === 'ERR_SESSION_ORIGIN') return 403;
-  return TEMPORARY.has(code) ? 503 : 500;
-}
+/** What the client did, or has to do. */
+const STATUS: Partial<Readonly<Record<SessionErrorCode, number>>> = {
+  ERR_SESSION_NOT_FRESH: 401,
+  ERR_SESSION_ORIGIN: 403,
+  ERR_SESSION_TOO_MANY_SESSIONS: 403,
+  ERR_SESSION_FLOOD: 429,
+};
+
+const statusOf = (code: SessionErrorCode): number => STATUS[code] ?? (TEMPORARY.has(code) ? 503 : 500);
 
 /**
  * What went wrong, with a stable `code` to branch on and, for Express, the HTTP `status` to answer with
- * (503 where trying again may help, 403 for a foreign origin, else 500). The store's own error is the `cause`.
+ * (503 where trying again may help, 401, 403 or 429 for what is the client's to mend, else 500). The store's own error is the `cause`.
  */
 export class SessionError extends Error {
   override readonly name = 'SessionError';

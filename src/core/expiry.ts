@@ -29,3 +29,12 @@ export function isTouchDue(record: Limits, now: number, touchAfter: number): boo
   const after = idleMs === null || touchAfter < idleMs ? touchAfter : idleMs / 10;
   return next > expiresAt && (next - expiresAt >= after || next === deadlineAt);
 }
+
+/** When a session was last used, epoch ms, as precisely as touches move its expiry. */
+export function lastSeenAt({ createdAt, expiresAt, deadlineAt, idleMs, meta }: SessionRecord): number {
+  const seenAt = Math.max(createdAt, meta?.seenAt ?? 0);
+  if (expiresAt === null || idleMs === null) return seenAt;
+  // At the absolute end at the latest: then this is when it was first reached.
+  const end = deadlineAt === null ? expiresAt : Math.min(expiresAt, deadlineAt);
+  return Math.max(seenAt, end - idleMs);
+}

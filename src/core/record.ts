@@ -20,8 +20,16 @@ export function isLiving(record: SessionRecord | null): record is LivingRecord {
   return record !== null && record.closed === undefined;
 }
 
-/** The record of a session that ends now: no data, no user, recognisable for a minute. */
-export function closedRecord(record: SessionRecord, at: number, movedTo?: SessionKey): SessionRecord {
+/**
+ * The record of a session that ends now: no data, no user, recognisable for a minute.
+ * @param followMs How long requests with its id are served by the session that it moved to, ms.
+ */
+export function closedRecord(
+  record: SessionRecord,
+  at: number,
+  movedTo?: SessionKey,
+  followMs?: number,
+): SessionRecord {
   return {
     v: 1,
     key: record.key,
@@ -30,7 +38,11 @@ export function closedRecord(record: SessionRecord, at: number, movedTo?: Sessio
     createdAt: record.createdAt,
     deadlineAt: null,
     idleMs: null,
-    expiresAt: at + CLOSED_FOR_MS,
-    closed: movedTo === undefined ? { at } : { at, movedTo },
+    expiresAt: at + Math.max(CLOSED_FOR_MS, followMs ?? 0),
+    closed: {
+      at,
+      ...(movedTo === undefined ? null : { movedTo }),
+      ...(followMs === undefined ? null : { followUntil: at + followMs }),
+    },
   };
 }

@@ -1,12 +1,20 @@
 // What all requests of one manager share: its options, its store, the lanes of its commits, its cookie, its events.
+import type { IncomingMessage } from 'node:http';
+
 import type { SessionKey, SessionRecord } from '../core/contract.js';
+import { SessionError } from '../core/errors.js';
 import { largestKeys } from '../core/json.js';
+import { successorOf } from '../commit/endings.js';
 import { Lanes } from '../commit/lanes.js';
 import { StoreCalls } from '../commit/store-calls.js';
+import { isLiving } from '../core/record.js';
+import { MemoryStore } from '../stores/memory-store.js';
 import type { RecordStore } from '../stores/store.js';
+import { CreationCounter } from './creation-limit.js';
 import type { Config } from './options.js';
 import { Ends } from './ends.js';
 import { SessionCookie } from './session-cookie.js';
+import { SessionHeader, Transports } from './transport.js';
 
 /** What the manager tells, by event. Sessions are named by their handle, never by their id. */
 export interface SessionEvents {
@@ -15,7 +23,19 @@ export interface SessionEvents {
   /** A version was stored; `bytes` of UTF-8. */
   committed: [{ handle: string; reason: 'new' | 'change'; bytes: number }];
   /** A session ended before its time. */
-  destroyed: [{ handle: string; reason: 'destroy' | 'regenerate' | 'clear' | 'evicted' }];
+  destroyed: [
+    { handle: string; reason: 'destroy' | 'regenerate' | 'login' | 'revoke' | 'clear' | 'evicted' },
+  ];
+  /** A session got another id because of its age; `from` is its handle until then. */
+  renewed: [{ handle: string; reason: 'age'; from: string }];
+  /** A request that an attacker could have sent, or a client with an old cookie. `address`: as Express sees it. */
+  suspicious: [
+    {
+      reason: 'unknown-id' | 'bad-signature' | 'reused-old-id' | 'flood';
+      handle?: string;
+      address?: string | undefined;
+    },
+  ];
   /** The store removed a session because its time was over. */
   expired: [{ handle: string; reason: 'timeout' }];
   /** A request's changes on `req.session` were dropped, because the session had been ended. */
@@ -42,18 +62,25 @@ export interface EventSink {
   emit(name: keyof SessionEvents, facts: object): unknown;
 }
 
+/** Where warnings are explained. */
+const HELP = 'https://www.npmjs.com/package/session-store-js';
+
 export class Engine {
   readonly config: Config;
   readonly store: RecordStore;
   readonly lanes: Lanes;
-  readonly cookie: SessionCookie;
+  readonly transports: Transports;
   readonly ends = new Ends();
   isClosed = false;
+  readonly #creations: CreationCounter | undefined;
   readonly #sink: EventSink;
   readonly #warned = new Set<string>();
   readonly #storeEvents = {
     expired: (handle: string): void => {
       this.emit('expired', () => ({ handle, reason: 'timeout' }));
+    },
+    revoked: (handle: string): void => {
+      this.emit('destroyed', () => ({ handle, reason: 'revoke' }));
     },
     evicted: (handle: string): void => {
       this.emit('destroyed', () => ({ handle, reason: 'evicted' }));
@@ -67,7 +94,15 @@ export class Engine {
     this.config = config;
     this.store = config.store;
     this.#sink = sink;
-    this.cookie = new SessionCookie(config, this.warn);
+    this.transports = new Transports(
+      config.transports.map((transport) =>
+        transport === 'cookie'
+          ? new SessionCookie(config, this.warn)
+          : new SessionHeader(transport, config.secrets),
+      ),
+    );
+    const { creationLimit, clock } = config;
+    if (creationLimit !== undefined) this.#creations = new CreationCounter(creationLimit, clock);
     this.lanes = new Lanes(config, {
       created: (record) => {
         this.emit('created', () => ({ handle: this.handleOf(record.key), reason: 'new' }));
@@ -99,6 +134,39 @@ export class Engine {
     return this.store.handleOf(key);
   }
 
+  /** The session under a key as the store has it now, or what a scheduled renewal put in its place; null if it ended. */
+  async findLiving(key: SessionKey): Promise<SessionRecord | null> {
+    const calls = this.calls();
+    const found = await calls.find(key, true);
+    return isLiving(found) ? found : successorOf(calls, this.config.clock, found);
+  }
+
+  /** @throws {SessionError} ERR_SESSION_FLOOD beyond `creationLimit` */
+  assertMayBegin(req: IncomingMessage): void {
+    if (this.#creations === undefined || this.#creations.allows(req)) return;
+    this.suspect(req, 'flood');
+    throw new SessionError(
+      'ERR_SESSION_FLOOD',
+      'Too many sessions were begun for one key of creationLimit; none was stored, try again later.',
+    );
+  }
+
+  /** Tells that a request is none that a client of ours would send. */
+  suspect(req: IncomingMessage, reason: SessionEvents['suspicious'][0]['reason'], key?: SessionKey): void {
+    this.emit('suspicious', () => {
+      const { ip } = req as { ip?: string };
+      // A request that was made by hand has no socket.
+      const address = ip ?? (req.socket as IncomingMessage['socket'] | undefined)?.remoteAddress;
+      return { reason, ...(key === undefined ? null : { handle: this.handleOf(key) }), address };
+    });
+  }
+
+  /** The session goes on under another id: whoever waits for its end goes on waiting. */
+  tellRenewed(from: string, handle: string): void {
+    this.ends.move(from, handle);
+    this.emit('renewed', () => ({ handle, reason: 'age', from }));
+  }
+
   /** Tells listeners, outside the commit that it is about: what a listener throws is not the session's. */
   emit<Name extends keyof SessionEvents>(name: Name, facts: () => SessionEvents[Name][0]): void {
     if (!this.ends.isEmpty && (name === 'destroyed' || name === 'expired')) {
@@ -125,13 +193,24 @@ export class Engine {
       );
   }
 
+  /** With the first request: a program that only builds a manager serves nobody. */
+  warnOfMemory(): void {
+    if (this.config.production && this.store instanceof MemoryStore)
+      this.warn(
+        'WARN_SESSION_MEMORY',
+        'Sessions are kept in the memory of this process: a restart logs everybody out, and other processes do not ' +
+          'see them. storeType: "file" keeps them on disk.',
+      );
+  }
+
   /** Says something about the set-up once. */
   readonly warn = (code: string, message: string): void => {
     if (this.#warned.has(code)) return;
     this.#warned.add(code);
     const { logger } = this.config;
-    if (logger === undefined) process.emitWarning(message, { type: 'SessionWarning', code });
-    else logger.warn({ code }, message);
+    const text = `${message} (${HELP}#warnings)`;
+    if (logger === undefined) process.emitWarning(text, { type: 'SessionWarning', code });
+    else logger.warn({ code }, text);
   };
 
   #committed(record: SessionRecord, before: SessionRecord | null): void {

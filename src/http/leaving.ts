@@ -1,28 +1,55 @@
 // What a session does to the response that leaves: the last commit before it, and the headers on it.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
+import type { Move } from '../commit/lanes.js';
+import type { SessionRecord } from '../core/contract.js';
 import { hasCode } from '../core/errors.js';
-import { isTouchDue } from '../core/expiry.js';
+import { isTouchDue, lastSeenAt } from '../core/expiry.js';
 import type { Engine } from './engine.js';
-import { varyOnCookie } from './session-cookie.js';
 import { sessionMissing, type SessionView } from './session-view.js';
+
+/**
+ * For how long requests with the old id of a session that was renewed are served: those that were under way, and those
+ * of a client that has not had the new one yet. It ends as soon as a request brings the new id.
+ */
+const FOLLOW_MS = 300_000;
+/** After so long without a request that brings the new id, it was lost on its way: the session gets another one. */
+const LOST_MS = 30_000;
 
 /** Stores what the handler changed on `req.session`, or keeps the session from expiring. */
 export async function settle(engine: Engine, view: SessionView): Promise<void> {
+  if (view.unreadable !== null) return;
   const text = view.pending();
-  if (text === null) await keepAlive(engine, view);
-  else await commit(engine, view, text);
+  if (text !== null) await commit(engine, view, text);
+  else await keepAlive(engine, view);
+  await renew(engine, view);
 }
 
 /** Adds the cookie, and what caches must know. */
 export function decorate(engine: Engine, view: SessionView, req: IncomingMessage, res: ServerResponse): void {
-  varyOnCookie(res);
+  engine.transports.vary(res);
   const { record, session } = view;
   if (view.cookieDue && record !== null && session !== null) {
     const remaining = record.expiresAt === null ? null : record.expiresAt - engine.config.clock.now();
-    if (remaining === null || remaining > 0) engine.cookie.set(req, res, session.id, remaining);
+    if (remaining === null || remaining > 0) engine.transports.set(req, res, session.id, remaining);
   } else if (view.state === 'absent' && view.clearDue) {
-    engine.cookie.clear(req, res);
+    engine.transports.clear(req, res);
+  }
+}
+
+/** Gives a session whose id is old another one. A fault harms no response: the next one tries again. */
+async function renew(engine: Engine, view: SessionView): Promise<void> {
+  const { renewEvery, clock } = engine.config;
+  const { record, session } = view;
+  if (renewEvery === null || record === null || session === null || !view.isLoaded) return;
+  const age = clock.now() - (record.meta?.issuedAt ?? record.createdAt);
+  if (age < (session.isFollowed ? LOST_MS : renewEvery)) return;
+  try {
+    await view.renew(FOLLOW_MS);
+  } catch (error) {
+    // Another request was first: that one's response carries the new id.
+    if (hasCode(error, 'ERR_SESSION_ENDED')) view.cookieDue = false;
+    else engine.fault({ error, reason: 'store', handle: engine.handleOf(record.key) });
   }
 }
 
@@ -32,7 +59,7 @@ async function commit(engine: Engine, view: SessionView, text: string): Promise<
     // Not even in a request that came after the end: only what is asked for by name begins a new session then.
     if (view.state === 'temporary') throw sessionMissing();
     view.makeWritable('allowed');
-    await view.commit({ kind: 'text', ...view.changeTo(text) });
+    await view.commit({ kind: 'text', ...view.changeTo(text) }, factsOf(engine, view));
   } catch (error) {
     if (!hasCode(error, 'ERR_SESSION_ENDED')) throw error;
     const key = view.session?.key;
@@ -53,6 +80,11 @@ async function keepAlive(engine: Engine, view: SessionView): Promise<void> {
   const { record } = view;
   if (record === null || view.touchFailed) return;
   const { clock, touchAfter } = engine.config;
+  const facts = factsOf(engine, view);
+  if (facts !== undefined) {
+    await note(engine, view, record, facts);
+    return;
+  }
   const isDue = view.isStale || isTouchDue(record, clock.now(), touchAfter);
   // Nobody else holds the id of a session that this response begins.
   const isDoubtful = view.cookieDue && view.session?.isNew === false;
@@ -62,5 +94,35 @@ async function keepAlive(engine: Engine, view: SessionView): Promise<void> {
     view.cookieDue = await (isDue ? view.extend(record) : view.look(false));
   } catch (error) {
     engine.fault({ error, reason: 'touch', handle: engine.handleOf(record.key) });
+  }
+}
+
+/** What a use of the session changes beside its data: the first one under a new id, one that no expiry tells of. */
+function factsOf({ config }: Engine, view: SessionView): Move['meta'] | undefined {
+  const { record, session } = view;
+  if (record === null) return undefined;
+  const { owner, meta, expiresAt, deadlineAt } = record;
+  const now = config.clock.now();
+  const isFirst = meta?.unseen === true && view.isLoaded && session?.isFollowed !== true;
+  // The expiry stands still at the absolute end. Who lists a user's sessions wants to know all the same.
+  const isSilent = owner !== undefined && expiresAt !== null && expiresAt === deadlineAt;
+  const isOld = isSilent && now - lastSeenAt(record) >= config.touchAfter;
+  if (!isFirst && !isOld) return undefined;
+  return { ...(isFirst ? { unseen: undefined } : null), ...(isOld ? { seenAt: now } : null) };
+}
+
+/** Stores facts alone. A fault harms no response. */
+async function note(
+  engine: Engine,
+  view: SessionView,
+  { key }: SessionRecord,
+  facts: Move['meta'],
+): Promise<void> {
+  try {
+    await view.note(facts);
+  } catch (error) {
+    view.cookieDue = false;
+    if (!hasCode(error, 'ERR_SESSION_ENDED'))
+      engine.fault({ error, reason: 'touch', handle: engine.handleOf(key) });
   }
 }

@@ -44,6 +44,7 @@ export function createMiddleware(engine: Engine): Middleware {
       next(managerClosed());
       return;
     }
+    engine.warnOfMemory();
     if (engine.store.isPatched)
       engine.warn(
         'WARN_SESSION_PATCHED',

@@ -9,13 +9,18 @@ import {
   MAX_AGE_MS,
   type CookieAttributes,
 } from '../core/cookie.js';
+import { A_DURATION, isDuration, toMs, type Duration } from '../core/duration.js';
 import { DEFAULT_LIMITS, type DataLimits } from '../core/json.js';
 import { checkOptions, optionFaults, type Fields } from '../core/options.js';
+import { DataSchema, isStandardSchema, type StandardSchema } from '../core/schema.js';
+import { isKeyId, type SigningKey } from '../core/signing.js';
 import { FileStore, fileStoreSchema, type FileStoreOptions } from '../stores/file-store.js';
 import { MemoryStore, memoryStoreSchema, type MemoryStoreOptions } from '../stores/memory-store.js';
 import { fromExpressStore } from '../stores/adapted-store.js';
 import { assertStore, limitsOf, type ExpressStore } from '../stores/express-store.js';
 import { RecordStore } from '../stores/store.js';
+import type { CreationLimit } from './creation-limit.js';
+import type { TransportOption } from './transport.js';
 
 /** A pino-shaped logger: an object with facts, then a sentence. Never given an id, a cookie or session data. */
 export interface Logger {
@@ -49,25 +54,57 @@ export interface SessionManagerOptions<AppSession extends object = Record<string
    * keeps the promises as far as it can. It is yours to close.
    */
   store?: RecordStore | ExpressStore;
-  /** Signs cookies. With a list, the first signs and all verify. In production each takes 32 bytes at least. */
-  secret: string | readonly string[];
+  /**
+   * Signs ids. With a list, the first signs and all verify; a key with an `id` is named in what it signs. In production
+   * each takes 32 bytes at least.
+   */
+  secret: Secret | readonly Secret[];
+  /**
+   * The lifetimes that NIST SP 800-63B-4 sets for an authenticator assurance level, as defaults of `maxAge` and
+   * `absoluteTimeout`: `'aal1'` 30 days in all, `'aal2'` 24 hours and one hour without a use, `'aal3'` 12 hours and 15
+   * minutes without a use.
+   */
+  preset?: keyof typeof PRESETS;
   /** Default `sid`, or `__Host-sid` where the cookie is secure, has path `/` and no domain. */
   cookieName?: string;
-  /** How long a session lives after its last use, ms. Default one hour, at most 400 days (RFC 6265bis). */
-  maxAge?: number;
-  /** How long a session lives in all, ms; `null` for no limit. Default 12 hours or `maxAge`, whichever is longer. */
-  absoluteTimeout?: number | null;
+  /** How the id travels: `'cookie'` (default), `{ header: 'X-Session' }`, or a list of the two. */
+  transport?: TransportOption | readonly TransportOption[];
+  /** How long a session lives after its last use. Default one hour, at most 400 days (RFC 6265bis). */
+  maxAge?: Duration;
+  /** How long a session lives in all; `null` for no limit. Default 12 hours or `maxAge`, whichever is longer. */
+  absoluteTimeout?: Duration | null;
+  /** How long a session of `login(req, userId, { remember: true })` lives. Default 30 days; with `'aal2'` and `'aal3'` no longer than others. */
+  rememberFor?: Duration;
+  /**
+   * A session gets another id when it is used after so long; requests that were under way with the old one are served
+   * by it for a while. Default `null`: only `login` and `regenerate` change the id.
+   */
+  renewEvery?: Duration | null;
+  /** Facts about the device, for the list of a user's sessions; called by `login`. At most 2 KiB of JSON. */
+  describe?: (req: IncomingMessage) => object;
+  /** How many sessions a user may have at a time. Default: any number. */
+  maxSessionsPerUser?: number;
+  /** What a login beyond `maxSessionsPerUser` does. Default `'evict-oldest'`: it ends the user's oldest session. */
+  onTooManySessions?: 'evict-oldest' | 'refuse';
+  /** How many sessions one key, an address say, may begin in a time. Default: any number. */
+  creationLimit?: CreationLimit;
+  /** Validates data when it is read and before it is stored: any Standard Schema whose `validate` is synchronous. */
+  schema?: StandardSchema;
+  /** The version of `schema`, kept with the data. Default 0. */
+  schemaVersion?: number;
+  /** Makes data of an older version what `schema` expects. */
+  migrate?: (data: Record<string, unknown>, version: number) => Record<string, unknown>;
   cookie?: CookieOptions;
-  /** A use moves the expiry, and sends the cookie, once in so many ms. Default one minute or a tenth of `maxAge`. */
-  touchAfter?: number;
+  /** A use moves the expiry, and sends the cookie, once in so long. Default one minute or a tenth of `maxAge`; 0: each time. */
+  touchAfter?: Duration;
   /** When the session is read: on first use (default), or before the handlers of requests that it says. */
   load?: 'lazy' | 'eager' | ((req: IncomingMessage) => boolean);
   /** Where the session is found on the request. Default `'session'`; `false` for the methods of the manager only. */
   property?: string | false;
   /** First values of a new session. They are stored with the first change, not before. */
   initial?: (req: IncomingMessage) => Partial<AppSession>;
-  /** The time for one load, commit or end, ms, all its store calls together. Default 5,000. */
-  storeTimeout?: number;
+  /** The time for one load, commit or end, all its store calls together. Default 5 seconds. */
+  storeTimeout?: Duration;
   /** Makes ids: 22 to 256 characters of A-Z a-z 0-9 _ -. Default: 256 random bits. */
   generateId?: (req: IncomingMessage) => string;
   /** Default: `process.emitWarning`, once for each code. */
@@ -78,18 +115,28 @@ export interface SessionManagerOptions<AppSession extends object = Record<string
   clock?: Clock;
 }
 
+/** A secret, or one with a name. */
+export type Secret = string | SigningKey;
+
 /** What the options come down to. */
 export interface Config {
   readonly store: RecordStore;
   /** The store was built here, so it is closed here. */
   readonly ownsStore: boolean;
-  readonly secrets: readonly string[];
+  readonly secrets: readonly Secret[];
   readonly cookieName: string;
   readonly cookie: Omit<CookieAttributes, 'secure'> & { readonly secure: boolean | 'auto' };
   /** The attributes as text, for a cookie that is secure and for one that is not. */
   readonly attributes: { readonly secure: string; readonly plain: string };
   readonly maxAge: number;
   readonly absoluteTimeout: number | null;
+  readonly transports: readonly TransportOption[];
+  readonly rememberFor: number;
+  readonly renewEvery: number | null;
+  readonly describe: ((req: IncomingMessage) => object) | undefined;
+  readonly maxSessionsPerUser: number;
+  readonly refusesMoreSessions: boolean;
+  readonly creationLimit: CreationLimit | undefined;
   readonly touchAfter: number;
   readonly load: (req: IncomingMessage) => boolean;
   readonly property: string | false;
@@ -98,6 +145,7 @@ export interface Config {
   readonly generateId: ((req: IncomingMessage) => string) | undefined;
   readonly logger: Logger | undefined;
   readonly limits: DataLimits;
+  readonly schema: DataSchema | undefined;
   readonly clock: Clock;
   readonly production: boolean;
   /** Warnings about the options, `[code, sentence]`. */
@@ -105,6 +153,7 @@ export interface Config {
 }
 
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 const MINUTE_MS = 60_000;
 const MIN_SECRET_BYTES = 32;
 /** With the longest id and its signature far below the 4,096 bytes that browsers keep. */
@@ -112,11 +161,24 @@ const MAX_NAME_LENGTH = 256;
 const PLACEHOLDERS =
   /^(secret|keyboard cat|change-?me.*|your[-_ ].*|my[-_ ]?secret.*|s3cr3t|password|test|example)$/i;
 
+/** NIST SP 800-63B-4, 2.1.3, 2.2.3 and 2.3.3: reauthentication. */
+const PRESETS = {
+  aal1: { maxAge: 30 * DAY_MS, absoluteTimeout: 30 * DAY_MS },
+  aal2: { maxAge: HOUR_MS, absoluteTimeout: DAY_MS },
+  aal3: { maxAge: HOUR_MS / 4, absoluteTimeout: 12 * HOUR_MS },
+} as const;
+const NO_PRESET: { maxAge?: number; absoluteTimeout?: number } = {};
+
 const schema = ({ z, field }: Fields) => {
   const fn = z.custom<unknown>((value) => typeof value === 'function');
   const text = (accepts: (value: string) => boolean) => z.string().refine(accepts);
-  const duration = z.number().positive();
-  const ms = 'a number of milliseconds above 0';
+  const duration = z.custom<Duration>(isDuration);
+  const upTo400Days = z.custom((value) => isDuration(value) && toMs(value) <= MAX_AGE_MS);
+  const secret = z
+    .string()
+    .min(1)
+    .or(z.strictObject({ id: z.custom(isKeyId), secret: z.string().min(1) }));
+  const transport = z.literal('cookie').or(z.strictObject({ header: z.custom(isOwnHeader) }));
   return z.strictObject({
     storeType: field(z.enum(['memory', 'file']), "'memory' or 'file'"),
     storeOptions: field(z.looseObject({}), 'an object'),
@@ -124,24 +186,21 @@ const schema = ({ z, field }: Fields) => {
       z.custom((value) => isStore(value)),
       'a store: one that extends RecordStore, or an express-session store with get, set and destroy',
     ),
-    secret: z.custom(
-      (value) =>
-        z
-          .string()
-          .min(1)
-          .or(z.array(z.string().min(1)).min(1))
-          .safeParse(value).success,
-      {
-        error:
-          'must be a string that is not empty (is the environment variable set?), or a list of such strings of which the first signs',
-      },
+    secret: z.custom((value) => secret.or(z.array(secret).min(1)).safeParse(value).success, {
+      error:
+        'must be a string that is not empty (is the environment variable set?), a key { id, secret }, or a list of them of which the first signs',
+    }),
+    preset: field(z.enum(['aal1', 'aal2', 'aal3']), "'aal1', 'aal2' or 'aal3'"),
+    transport: field(
+      transport.or(z.array(transport).min(1)),
+      "'cookie', { header } with the name of a header of your own, such as X-Session, or a list of them",
     ),
     cookieName: field(
       text((name) => isCookieName(name) && name.length <= MAX_NAME_LENGTH),
       "a cookie name: ASCII letters, digits and !#$%&'*+-.^_`|~",
     ),
-    maxAge: field(duration.max(MAX_AGE_MS), `${ms}, 400 days at most`),
-    absoluteTimeout: field(duration.nullable(), `${ms}, or null for none`),
+    maxAge: field(upTo400Days, `${A_DURATION}, 400 days at most`),
+    absoluteTimeout: field(duration.nullable(), `${A_DURATION}, or null for none`),
     cookie: z
       .strictObject({
         path: field(
@@ -162,14 +221,26 @@ const schema = ({ z, field }: Fields) => {
         partitioned: field(z.boolean(), 'true or false'),
       })
       .optional(),
-    touchAfter: field(z.number().nonnegative(), 'a number of milliseconds, 0 for every use'),
+    rememberFor: field(upTo400Days, `${A_DURATION}, 400 days at most`),
+    renewEvery: field(duration.nullable(), `${A_DURATION}, or null for never`),
+    describe: field(fn, 'a function of the request that returns an object'),
+    maxSessionsPerUser: field(z.int().positive(), 'a whole number above 0'),
+    onTooManySessions: field(z.enum(['evict-oldest', 'refuse']), "'evict-oldest' or 'refuse'"),
+    creationLimit: field(
+      z.strictObject({ key: fn, max: z.int().positive(), window: duration }),
+      '{ key, max, window }: a function of the request, a whole number above 0 and a duration',
+    ),
+    schema: field(z.custom(isStandardSchema), 'a Standard Schema, as zod 4 makes them'),
+    schemaVersion: field(z.int().nonnegative(), 'a whole number'),
+    migrate: field(fn, 'a function of data and its version'),
+    touchAfter: field(duration.or(z.literal(0)), `${A_DURATION}, or 0 for every use`),
     load: field(z.enum(['lazy', 'eager']).or(fn), "'lazy', 'eager' or a function of the request"),
     property: field(
       z.string().min(1).or(z.literal(false)),
       'the name of a property of the request, or false',
     ),
     initial: field(fn, 'a function of the request that returns an object'),
-    storeTimeout: field(duration, ms),
+    storeTimeout: field(duration, A_DURATION),
     generateId: field(fn, 'a function of the request that returns a string'),
     logger: field(z.looseObject({ warn: fn, error: fn }), 'a logger with warn() and error()'),
     limits: z
@@ -199,6 +270,14 @@ function brokenRules(options: Partial<SessionManagerOptions>): string[] {
     const storeSchema = storeType === 'file' ? fileStoreSchema : memoryStoreSchema;
     faults.push(...optionFaults(storeSchema, storeOptions).map((fault) => `in storeOptions, ${fault}`));
   }
+  const ids = [options.secret].flat().flatMap((key) => (isNamed(key) ? [key.id] : []));
+  if (new Set(ids).size < ids.length) faults.push('the keys of "secret" must have different ids');
+  if (options.migrate !== undefined && options.schema === undefined)
+    faults.push('"migrate" needs a "schema"');
+  if (options.renewEvery != null && store !== undefined && !RecordStore.is(store))
+    faults.push(
+      '"renewEvery" needs a store that keeps the contract (RecordStore): another one forgets the old id at once',
+    );
   const cookie = resolveCookie(options.cookie ?? {});
   const name = String(options.cookieName);
   if (/^__Host-/i.test(name) && !isHostBound(cookie))
@@ -217,9 +296,12 @@ export function resolveOptions<AppSession extends object>(
   options: SessionManagerOptions<AppSession>,
 ): Config {
   checkOptions<Partial<SessionManagerOptions>>('SessionManager', schema, options, brokenRules);
-  const { maxAge = HOUR_MS, clock = systemClock } = options;
+  const { clock = systemClock, load = 'lazy', preset } = options;
+  const { maxAge: presetAge = HOUR_MS, absoluteTimeout: presetEnd } =
+    preset === undefined ? NO_PRESET : PRESETS[preset];
+  const maxAge = toMs(options.maxAge ?? presetAge);
+  const { absoluteTimeout = presetEnd ?? Math.max(12 * HOUR_MS, maxAge) } = options;
   const cookie = resolveCookie(options.cookie);
-  const { load = 'lazy' } = options;
   return {
     store:
       options.store === undefined
@@ -233,24 +315,35 @@ export function resolveOptions<AppSession extends object>(
       secure: attributeText({ ...cookie, secure: true }),
       plain: attributeText({ ...cookie, secure: false }),
     },
+    transports: [options.transport ?? 'cookie'].flat(),
     maxAge,
-    absoluteTimeout:
-      options.absoluteTimeout === undefined ? Math.max(12 * HOUR_MS, maxAge) : options.absoluteTimeout,
-    touchAfter: options.touchAfter ?? Math.min(MINUTE_MS, maxAge / 10),
+    absoluteTimeout: absoluteTimeout === null ? null : toMs(absoluteTimeout),
+    rememberFor: toMs(options.rememberFor ?? (preset === 'aal2' || preset === 'aal3' ? maxAge : 30 * DAY_MS)),
+    renewEvery: options.renewEvery == null ? null : toMs(options.renewEvery),
+    describe: options.describe,
+    maxSessionsPerUser: options.maxSessionsPerUser ?? Infinity,
+    refusesMoreSessions: options.onTooManySessions === 'refuse',
+    creationLimit: options.creationLimit,
+    touchAfter:
+      options.touchAfter === undefined ? Math.min(MINUTE_MS, maxAge / 10) : toMs(options.touchAfter),
     load: typeof load === 'function' ? load : () => load === 'eager',
     property: options.property ?? 'session',
     initial: options.initial,
-    storeTimeout: options.storeTimeout ?? 5_000,
+    storeTimeout: toMs(options.storeTimeout ?? 5_000),
     generateId: options.generateId,
     logger: options.logger,
     limits: { ...DEFAULT_LIMITS, ...options.limits },
+    schema:
+      options.schema === undefined
+        ? undefined
+        : new DataSchema(options.schema, options.schemaVersion, options.migrate),
     clock,
     production: isProduction(),
     warnings: warningsOf(options),
   };
 }
 
-function warningsOf({ secret, store }: SessionManagerOptions): Config['warnings'] {
+function warningsOf({ secret, store, cookie }: SessionManagerOptions): Config['warnings'] {
   const warnings: [string, string][] = [];
   if (isWeak(secret))
     warnings.push([
@@ -258,8 +351,33 @@ function warningsOf({ secret, store }: SessionManagerOptions): Config['warnings'
       'The session secret is short or a placeholder: production will refuse it.',
     ]);
   if (store !== undefined && !RecordStore.is(store)) warnings.push(limitsOf(store));
+  if (!isProduction()) return warnings;
+  if (cookie?.secure === false)
+    warnings.push([
+      'WARN_SESSION_INSECURE',
+      'cookie.secure is false in production: the session cookie also goes over connections that anybody can read.',
+    ]);
+  if (cookie?.httpOnly === false)
+    warnings.push([
+      'WARN_SESSION_SCRIPTS',
+      'cookie.httpOnly is false: every script on a page can read the session cookie and send it away.',
+    ]);
   return warnings;
 }
+
+/** A header that can carry a session: a name of the application's own, which nothing else on the way gives a meaning. */
+function isOwnHeader(name: unknown): boolean {
+  return (
+    typeof name === 'string' &&
+    isCookieName(name) &&
+    name.length <= 64 &&
+    /^x-|session/i.test(name) &&
+    !/^x-(forwarded|real|frame|content|powered|xss|request)/i.test(name)
+  );
+}
+
+const isNamed = (key: unknown): key is Required<SigningKey> =>
+  typeof key === 'object' && key !== null && 'id' in key;
 
 function isStore(value: unknown): boolean {
   try {
@@ -282,13 +400,13 @@ function builtStore(
 
 const isProduction = (): boolean => process.env['NODE_ENV'] === 'production';
 
-function isWeak(secret: unknown): boolean {
-  return [secret]
-    .flat()
-    .some(
-      (text) =>
-        typeof text === 'string' && (Buffer.byteLength(text) < MIN_SECRET_BYTES || PLACEHOLDERS.test(text)),
+function isWeak(secrets: unknown): boolean {
+  return [secrets].flat().some((key: unknown) => {
+    const text = isNamed(key) ? key.secret : key;
+    return (
+      typeof text === 'string' && (Buffer.byteLength(text) < MIN_SECRET_BYTES || PLACEHOLDERS.test(text))
     );
+  });
 }
 
 /** Bound to its host, as the prefix `__Host-` tells browsers (RFC 6265bis, 4.1.3). */

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import type { Bag } from '../commit/bag.js';
-import type { SessionKey } from '../core/contract.js';
+import type { SessionKey, SessionRecord } from '../core/contract.js';
 import { hasCode, SessionError } from '../core/errors.js';
 import { checkKey } from '../core/json.js';
 import { reorder } from '../core/merge.js';
@@ -13,12 +13,24 @@ import { decorate, settle } from './leaving.js';
 import type { GateParty } from './response-gate.js';
 import { SessionObject, type SessionCookieView } from './session-object.js';
 import { readSession, readSessionNow } from './session-reader.js';
+import type { Begun } from './session-target.js';
 import { assertMayBegin, sessionMissing, SessionView, type Beginning } from './session-view.js';
 
 export interface RegenerateOptions {
   /** Takes the data along to the new id. Default false. */
   keepData?: boolean;
 }
+
+/** The sessions that a user may have at a time. */
+export interface Seats {
+  /** @param current The session that makes room. @throws {SessionError} ERR_SESSION_TOO_MANY_SESSIONS */
+  assertFree(current: SessionKey | undefined): Promise<void>;
+  /** Makes room for a session that has begun. @throws {SessionError} ERR_SESSION_TOO_MANY_SESSIONS if it may not */
+  take(session: SessionKey): Promise<void>;
+}
+
+/** Whether a call needs the session's data, or works on one that cannot be read, too. */
+type Needed = 'readable' | 'unreadable too';
 
 export class RequestSession implements GateParty {
   /** Private, like all that leads to the secrets: `util.inspect(req)` must not show them. */
@@ -127,21 +139,53 @@ export class RequestSession implements GateParty {
 
   /** Ends the session for good. False if there was none. */
   destroy(): Promise<boolean> {
-    return this.#turnTo(() => this.#view.end('destroy'));
+    return this.#turnTo(() => this.#view.end('destroy'), 'unreadable too');
   }
 
   /** Another id from here on, and a new bag: whoever holds the old object keeps it as it was. */
   regenerate({ keepData = false }: RegenerateOptions): Promise<void> {
-    return this.#turnTo(async (beginning) => {
-      if (this.#view.state === 'ended') throw sessionMissing();
-      assertMayBegin(beginning);
-      if (keepData) {
-        await this.#save(beginning);
-        await this.#view.renew();
-      } else {
-        await this.#view.end('regenerate');
-      }
-    });
+    return this.#turnTo(
+      async (beginning) => {
+        if (this.#view.state === 'ended') throw sessionMissing();
+        assertMayBegin(beginning);
+        if (keepData) {
+          await this.#save(beginning);
+          await this.#view.regenerate();
+        } else {
+          await this.#view.end('regenerate');
+        }
+      },
+      keepData ? 'readable' : 'unreadable too',
+    );
+  }
+
+  /** The user that the session belongs to, if any. */
+  get owner(): string | undefined {
+    return this.#view.record?.owner;
+  }
+
+  /** The living session as it was read or stored last. */
+  get record(): SessionRecord | null {
+    return this.#view.record;
+  }
+
+  /** Begins a session of a user, in the place of the one that was. Stored when it resolves. */
+  login(begun: Begun & { readonly owner: string }, keepData: boolean, seats: Seats): Promise<void> {
+    return this.#turnTo(
+      async (beginning) => {
+        assertMayBegin(beginning);
+        await seats.assertFree(this.key);
+        if (keepData && this.#view.state === 'live') await this.#save(beginning);
+        await this.#view.login(begun, keepData);
+        try {
+          await seats.take(this.key as SessionKey);
+        } catch (error) {
+          await this.#view.end('destroy');
+          throw error;
+        }
+      },
+      keepData ? 'readable' : 'unreadable too',
+    );
   }
 
   /** Reads the session anew; what has not been stored is dropped. */
@@ -154,9 +198,15 @@ export class RequestSession implements GateParty {
 
   async #load(): Promise<void> {
     const { store } = this.#engine;
-    if (this.#view.state !== 'unread') return;
-    if (store.capabilities.has('findSync')) this.#view.take(readSessionNow(this.#engine, this.#req));
-    else this.#view.take(await readSession(this.#engine, this.#req));
+    if (this.#view.state === 'unread') {
+      if (store.capabilities.has('findSync')) this.#view.take(readSessionNow(this.#engine, this.#req));
+      else this.#view.take(await readSession(this.#engine, this.#req));
+    }
+    this.#assertReadable();
+  }
+
+  #assertReadable(): void {
+    if (this.#view.unreadable !== null) throw this.#view.unreadable as Error;
   }
 
   /** The data, read at once if need be. */
@@ -165,6 +215,7 @@ export class RequestSession implements GateParty {
     // What happens to the object next cannot be seen; a moment later it can.
     if (this.#settled && !this.#engine.config.production) setImmediate(() => this.#warnOfLateChanges());
     if (this.#view.state === 'unread') this.#view.take(readSessionNow(this.#engine, this.#req));
+    this.#assertReadable();
     return this.#view.bag as Bag;
   }
 
@@ -174,10 +225,17 @@ export class RequestSession implements GateParty {
    * @param work Is told whether a session might begin when the handler asked.
    * @param onFault For a call whose failure harms no response.
    */
-  #call<T>(work: (beginning: Beginning) => Promise<T>, onFault?: (error: unknown) => void): Promise<T> {
+  #call<T>(
+    work: (beginning: Beginning) => Promise<T>,
+    onFault?: (error: unknown) => void,
+    data: Needed = 'readable',
+  ): Promise<T> {
     const late = this.#sealed ? 'too-late' : 'allowed';
     const beginning = this.#res === null ? 'no-response' : late;
-    const call = Promise.all([this.load(), this.#turn]).then(() => work(beginning));
+    const load = this.load().catch((error: unknown) => {
+      if (data === 'readable' || error !== this.#view.unreadable) throw error;
+    });
+    const call = Promise.all([load, this.#turn]).then(() => work(beginning));
     if (this.#sealed) return call;
     const open = onFault === undefined ? call : call.catch(onFault);
     const close = (): void => {
@@ -193,8 +251,8 @@ export class RequestSession implements GateParty {
   };
 
   /** A call after which the request has another session: set() behind regenerate() is for the new one. */
-  #turnTo<T>(work: (beginning: Beginning) => Promise<T>): Promise<T> {
-    const call = this.#call(work);
+  #turnTo<T>(work: (beginning: Beginning) => Promise<T>, data?: Needed): Promise<T> {
+    const call = this.#call(work, undefined, data);
     this.#turn = call.catch(() => undefined);
     return call;
   }

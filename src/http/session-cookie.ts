@@ -3,12 +3,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import type { SessionId } from '../core/contract.js';
 import { clearCookieLine, cookieValues, setCookieLine } from '../core/cookie.js';
-import { Signer, type Verified } from '../core/signing.js';
+import { Signer } from '../core/signing.js';
 import type { Config } from './options.js';
+import { noStore, verifiedOf, type Credentials, type Transport } from './transport.js';
 
 type Warn = (code: string, message: string) => void;
 
-export class SessionCookie {
+export class SessionCookie implements Transport {
+  readonly vary = 'Cookie';
   readonly #config: Config;
   readonly #signer: Signer;
   readonly #warn: Warn;
@@ -19,25 +21,16 @@ export class SessionCookie {
     this.#warn = warn;
   }
 
-  /** The ids that the request brings under a good signature. Never throws, whatever the header holds. */
-  read(req: IncomingMessage): Verified[] {
+  /** Never throws, whatever the header holds. */
+  read(req: IncomingMessage): Credentials {
     const { cookie } = req.headers;
-    if (typeof cookie !== 'string') return [];
-    return cookieValues(cookie, this.#config.cookieName)
-      .map((value) => this.#signer.verify(value))
-      .filter((verified) => verified !== null);
+    const values = typeof cookie === 'string' ? cookieValues(cookie, this.#config.cookieName) : [];
+    return verifiedOf(this.#signer, values);
   }
 
-  /** @param remaining How long the session lives, ms; `null`: as long as the browser. */
   set(req: IncomingMessage, res: ServerResponse, id: SessionId, remaining: number | null): void {
     const { secure } = this.#config.cookie;
-    if (secure === true && !isSecure(req)) {
-      this.#warn(
-        'WARN_SESSION_INSECURE',
-        'A Secure session cookie answers a request that did not come over TLS; browsers drop it there. ' +
-          "Behind a proxy that ends TLS, app.set('trust proxy', ...); on plain HTTP, cookie.secure: false.",
-      );
-    }
+    if (secure === true && !isSecure(req)) this.#warnOfPlain(req);
     appendCookie(res, this.#line(id, remaining, secure === true || (secure === 'auto' && isSecure(req))));
   }
 
@@ -45,6 +38,21 @@ export class SessionCookie {
     const { secure } = this.#config.cookie;
     const attributes = this.#attributes(secure === true || (secure === 'auto' && isSecure(req)));
     appendCookie(res, clearCookieLine(this.#config.cookieName, attributes));
+  }
+
+  #warnOfPlain(req: IncomingMessage): void {
+    if (isBehindTls(req))
+      this.#warn(
+        'WARN_SESSION_TRUST_PROXY',
+        "A proxy says that the client came over TLS, and Express does not believe it: app.set('trust proxy', ...) " +
+          'as your proxies are. Until then the session cookie is made as for a connection without TLS.',
+      );
+    else
+      this.#warn(
+        'WARN_SESSION_INSECURE',
+        'A Secure session cookie answers a request that did not come over TLS; browsers drop it there. ' +
+          "Behind a proxy that ends TLS, app.set('trust proxy', ...); on plain HTTP, cookie.secure: false.",
+      );
   }
 
   #line(id: SessionId, remaining: number | null, secure: boolean): string {
@@ -61,10 +69,7 @@ export class SessionCookie {
 /** Adds a cookie that sets a session, or takes it away, to those that are there. */
 export function appendCookie(res: ServerResponse, line: string): void {
   res.appendHeader('Set-Cookie', line);
-  // What sets a session must not be given to another user by a cache, whatever the app said (OWASP ASVS 5, V14).
-  const caching = res.getHeader('Cache-Control');
-  if (typeof caching !== 'string' || !/(^|[\s,])no-store($|[\s,])/i.test(caching))
-    res.setHeader('Cache-Control', 'no-store');
+  noStore(res);
 }
 
 /** Express's own answer, which knows `trust proxy`; outside Express, the connection's. */
@@ -73,9 +78,6 @@ function isSecure(req: IncomingMessage): boolean {
   return secure ?? (req.socket as { encrypted?: boolean } | undefined)?.encrypted === true;
 }
 
-/** Adds `Cookie` to the response's Vary: what it says depends on who asks. */
-export function varyOnCookie(res: ServerResponse): void {
-  const vary = [res.getHeader('Vary') ?? []].flat().join(', ');
-  if (!/(^|[\s,])(\*|cookie)($|[\s,])/i.test(vary))
-    res.setHeader('Vary', vary === '' ? 'Cookie' : `${vary}, Cookie`);
-}
+/** Whether somebody says that TLS ended before us: a proxy, or the client itself. Good for a warning only. */
+const isBehindTls = (req: IncomingMessage): boolean =>
+  String(req.headers['x-forwarded-proto']).toLowerCase().startsWith('https');

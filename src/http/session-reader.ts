@@ -1,11 +1,11 @@
 // Reading a request's session: which of its cookies names one that lives.
 import type { IncomingMessage } from 'node:http';
 
+import { MAX_HOPS } from '../commit/endings.js';
 import { asStoreError, checkedRecord } from '../commit/store-calls.js';
 import type { Clock } from '../core/clock.js';
-import type { SessionId, SessionKey, SessionRecord } from '../core/contract.js';
+import type { Closed, SessionId, SessionKey, SessionRecord } from '../core/contract.js';
 import { SessionError } from '../core/errors.js';
-import type { Verified } from '../core/signing.js';
 import { isLiving } from '../core/record.js';
 import type { RecordStore } from '../stores/store.js';
 import type { Engine } from './engine.js';
@@ -23,22 +23,56 @@ export interface Reading {
 
 /** Asks the store with a promise. A fault rejects: it is never taken for "no session" (P5). */
 export async function readSession(engine: Engine, req: IncomingMessage): Promise<Reading> {
-  const cookies = engine.cookie.read(req);
-  const choice = new Choice(engine.store, cookies);
   const calls = engine.calls();
-  for (const verified of cookies)
-    if (choice.offer(verified, await calls.find(engine.store.keyOf(verified.id)))) break;
-  return choice.made;
+  const steps = read(engine, req);
+  let step = steps.next();
+  while (step.done !== true) step = steps.next(await calls.find(step.value));
+  return step.value;
 }
 
 /** Asks a store that answers at once. @throws {SessionError} ERR_SESSION_NOT_LOADED for one that does not */
 export function readSessionNow(engine: Engine, req: IncomingMessage): Reading {
-  const cookies = engine.cookie.read(req);
-  const choice = new Choice(engine.store, cookies);
   const { store, config } = engine;
-  for (const verified of cookies)
-    if (choice.offer(verified, findNow(store, config.clock, store.keyOf(verified.id)))) break;
-  return choice.made;
+  const steps = read(engine, req);
+  let step = steps.next();
+  while (step.done !== true) step = steps.next(findNow(store, config.clock, step.value));
+  return step.value;
+}
+
+type Steps<T> = Generator<SessionKey, T, SessionRecord | null>;
+
+/** Which keys to look up, one after the other, and what comes of it. */
+function* read(engine: Engine, req: IncomingMessage): Steps<Reading> {
+  const { store, config } = engine;
+  const { verified, refused } = engine.transports.read(req);
+  const brought = verified.map(({ id }) => id);
+  let ended: SessionTarget | null = null;
+  for (const { id, stale } of verified) {
+    const found = yield store.keyOf(id);
+    if (found === null) continue;
+    const record = yield* followed(found, config.clock.now());
+    if (isLiving(record)) return { brought, session: new SessionTarget(store, id, record), isStale: stale };
+    ended = new SessionTarget(store, id, found);
+    if (found.closed?.movedTo !== undefined) engine.suspect(req, 'reused-old-id', found.key);
+  }
+  if (ended === null && brought[0] !== undefined) engine.suspect(req, 'unknown-id', store.keyOf(brought[0]));
+  if (brought.length === 0 && refused > 0) engine.suspect(req, 'bad-signature');
+  return { brought, session: ended, isStale: false };
+}
+
+/**
+ * The session that a scheduled renewal put in the place of a closed one, as long as no request has brought its id: then
+ * the client has it, and whoever still comes with the old one is somebody else.
+ */
+function* followed(found: SessionRecord, now: number): Steps<SessionRecord | null> {
+  let record: SessionRecord | null = found;
+  for (let hop = 0; hop < MAX_HOPS; hop++) {
+    const closed: Closed | undefined = record?.closed;
+    if (closed?.movedTo === undefined || (closed.followUntil ?? 0) <= now) break;
+    record = yield closed.movedTo;
+    if (isLiving(record)) return record.meta?.unseen === true ? record : null;
+  }
+  return record;
 }
 
 /** A record, or `null`, at once. @throws {SessionError} ERR_SESSION_NOT_LOADED where the store needs a promise to be asked */
@@ -54,23 +88,5 @@ export function findNow(store: RecordStore, clock: Clock, key: SessionKey): Sess
     return checkedRecord(store.capable('findSync').findSync(key), clock.now());
   } catch (error) {
     throw asStoreError('findSync', error);
-  }
-}
-
-/** Several cookies may have our name: the first that names a living session counts, wherever it stands. */
-class Choice {
-  made: Reading;
-  readonly #store: RecordStore;
-
-  constructor(store: RecordStore, cookies: readonly Verified[]) {
-    this.#store = store;
-    this.made = { brought: cookies.map(({ id }) => id), session: null, isStale: false };
-  }
-
-  /** True if there is no need to go on. */
-  offer({ id, stale }: Verified, record: SessionRecord | null): boolean {
-    if (record === null) return false;
-    this.made = { ...this.made, session: new SessionTarget(this.#store, id, record), isStale: stale };
-    return isLiving(record);
   }
 }

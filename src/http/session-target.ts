@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 
 import type { Target } from '../commit/lanes.js';
-import type { SessionId, SessionKey, SessionRecord } from '../core/contract.js';
+import type { SessionId, SessionKey, SessionMeta, SessionRecord } from '../core/contract.js';
 import { SessionError } from '../core/errors.js';
 import { expiryAt } from '../core/expiry.js';
 import { checkedId, randomId } from '../core/ids.js';
@@ -25,14 +25,21 @@ export class SessionTarget implements Target {
   record: SessionRecord | null;
   readonly #store: RecordStore;
   readonly #beginning: Beginning | undefined;
+  #ownKey: SessionKey;
   #ids = 1;
 
   constructor(store: RecordStore, id: SessionId, record: SessionRecord | null, beginning?: Beginning) {
     this.#store = store;
     this.#beginning = beginning;
+    this.#ownKey = store.keyOf(id);
     this.id = id;
-    this.key = store.keyOf(id);
+    this.key = record?.key ?? this.#ownKey;
     this.record = record;
+  }
+
+  /** The session was renewed since the client got this id: no cookie may tell it again. */
+  get isFollowed(): boolean {
+    return this.key !== this.#ownKey;
   }
 
   /** Begun by the request that has it. */
@@ -51,7 +58,7 @@ export class SessionTarget implements Target {
         'The generator of ids keeps returning ids that are in use; it must return unique ones.',
       );
     this.id = this.#begin().newId();
-    this.key = this.#store.keyOf(this.id);
+    this.key = this.#ownKey = this.#store.keyOf(this.id);
   }
 
   #begin(): Beginning {
@@ -64,25 +71,35 @@ export class SessionTarget implements Target {
   }
 }
 
+/** What a session begins with, where that is not for the options to say. */
+export interface Begun {
+  readonly owner?: string;
+  readonly idleMs?: number;
+  /** The absolute end, epoch ms: of the session that this one follows, because regenerating does not move it. */
+  readonly deadlineAt?: number | null | undefined;
+  readonly meta?: SessionMeta;
+  readonly data?: string;
+}
+
 /**
  * A session that is stored with its first commit.
- * @param deadline Of the session that this one follows, if any: regenerating does not move it.
  * @throws {SessionError} ERR_SESSION_ID if `generateId` returned no id
  */
-export function beginSession(
-  engine: Engine,
-  req: IncomingMessage,
-  deadline: number | null | undefined,
-): SessionTarget {
+export function beginSession(engine: Engine, req: IncomingMessage, begun: Begun = {}): SessionTarget {
   const { store, config } = engine;
-  const { generateId, absoluteTimeout, maxAge: idleMs, clock } = config;
+  const { generateId, absoluteTimeout, maxAge, clock } = config;
+  const { idleMs = maxAge, deadlineAt: deadline, data = '{}', owner, meta } = begun;
   const newId = (): SessionId => (generateId === undefined ? randomId() : checkedId(generateId(req)));
   const record = (key: SessionKey): SessionRecord => {
     const createdAt = clock.now();
     const own = absoluteTimeout === null ? null : createdAt + absoluteTimeout;
     const deadlineAt = deadline === undefined ? own : deadline;
     const expiresAt = expiryAt(createdAt, idleMs, deadlineAt);
-    return { v: 1, key, data: '{}', version: newVersion(), createdAt, deadlineAt, idleMs, expiresAt };
+    return {
+      ...{ v: 1, key, data, version: newVersion(), createdAt, deadlineAt, idleMs, expiresAt },
+      ...(owner === undefined ? null : { owner }),
+      ...(meta === undefined ? null : { meta }),
+    };
   };
   return new SessionTarget(store, newId(), null, { newId, record });
 }

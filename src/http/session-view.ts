@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 
 import { sessionEnded } from '../commit/attempts.js';
 import { Bag, dataEncoding } from '../commit/bag.js';
+import type { Inheritance } from '../commit/endings.js';
 import type { Change, Committed, Move, TextChange } from '../commit/lanes.js';
 import type { SessionId, SessionRecord } from '../core/contract.js';
 import { hasCode, SessionError } from '../core/errors.js';
@@ -11,7 +12,7 @@ import { decodeData, encodeData } from '../core/json.js';
 import { isLiving } from '../core/record.js';
 import type { Engine } from './engine.js';
 import type { Reading } from './session-reader.js';
-import { beginSession, type SessionTarget } from './session-target.js';
+import { beginSession, type Begun, type SessionTarget } from './session-target.js';
 
 /**
  * unread: the store was not asked yet · absent: no session, and none stored until something is ·
@@ -35,6 +36,8 @@ export class SessionView {
   clearDue = false;
   /** A touch failed: its caller was told, so the gate does not wait for another. */
   touchFailed = false;
+  /** Why the living session's data cannot be used: it is no JSON object, or not what the schema says. */
+  unreadable: unknown = null;
   /** Another idle time for the session that is not stored yet, ms. */
   newIdle: number | undefined;
   readonly #engine: Engine;
@@ -72,8 +75,17 @@ export class SessionView {
     this.session = session;
     const record = session?.record ?? null;
     // An unknown id is never adopted (CVE-2024-38513): a session that begins now gets one of its own.
-    if (isLiving(record)) this.#hold('live', record.data);
-    else this.#holdNothing(record === null ? 'absent' : 'temporary');
+    if (!isLiving(record)) {
+      this.#holdNothing(record === null ? 'absent' : 'temporary');
+      return;
+    }
+    try {
+      this.#holdRecord(record);
+    } catch (error) {
+      // It can be ended all the same, and another one can begin in its place.
+      this.#hold('live', '{}');
+      this.unreadable = error;
+    }
   }
 
   /** The text of what no commit has been handed yet, unless the handler was told that it cannot be stored; or null. */
@@ -98,7 +110,8 @@ export class SessionView {
     if (this.state === 'live') return;
     this.#assertNotEnded();
     assertMayBegin(beginning);
-    this.session = beginSession(this.#engine, this.#req, this.#deadline);
+    this.#engine.assertMayBegin(this.#req);
+    this.session = beginSession(this.#engine, this.#req, { deadlineAt: this.#deadline });
     this.state = 'live';
   }
 
@@ -116,11 +129,15 @@ export class SessionView {
     return { base: isNew ? '{}' : base, mine: text };
   }
 
-  async commit(change: Change): Promise<Committed> {
+  /** @param meta Facts that change with it. */
+  async commit(change: Change, meta?: Move['meta']): Promise<Committed> {
     const session = this.session as SessionTarget;
     const bag = this.bag as Bag;
     const idleMs = this.newIdle;
-    const move: Move = idleMs === undefined ? {} : { idleMs };
+    const move: Move = {
+      ...(idleMs === undefined ? null : { idleMs }),
+      ...(meta === undefined ? null : { meta }),
+    };
     this.newIdle = undefined;
     this.#underWay++;
     const commit = this.#engine.lanes.write(session, change, move);
@@ -134,7 +151,7 @@ export class SessionView {
       become('live');
       this.refused = null;
       this.#stored = committed.record.data;
-      if (committed.moved || this.isStale) this.cookieDue = true;
+      if ((committed.moved || this.isStale) && !session.isFollowed) this.cookieDue = true;
       return committed;
     } catch (error) {
       bag.fail();
@@ -150,6 +167,17 @@ export class SessionView {
     }
   }
 
+  /** Whether the session was read from the store and not begun by this request. */
+  get isLoaded(): boolean {
+    return this.state === 'live' && this.session?.isNew === false;
+  }
+
+  /** Stores facts about the session, and nothing else. */
+  async note(facts: Move['meta']): Promise<void> {
+    const text = (this.bag as Bag).encode();
+    await this.commit({ kind: 'text', ...this.changeTo(text) }, facts);
+  }
+
   /** Moves the expiry of the living session. False if it has ended. */
   async extend(record: SessionRecord): Promise<boolean> {
     const session = this.session as SessionTarget;
@@ -159,7 +187,7 @@ export class SessionView {
     this.touchFailed = false;
     // Late: a destroy or regenerate has put another session in its place.
     if (this.session !== session) return isAlive;
-    this.cookieDue = isAlive;
+    this.cookieDue = isAlive && !session.isFollowed;
     if (isAlive) session.record = { ...record, expiresAt: next };
     else this.state = 'ended';
     return isAlive;
@@ -169,18 +197,19 @@ export class SessionView {
   async look(adopt: boolean): Promise<boolean> {
     const { session } = this;
     if (this.state !== 'live' || session === null) return false;
-    const record = await this.#engine.calls().find(session.key, true);
-    if (this.session !== session) return isLiving(record);
-    if (!isLiving(record)) {
+    const record = await this.#engine.findLiving(session.key);
+    if (this.session !== session) return record !== null;
+    if (record === null) {
       this.state = 'ended';
       return false;
     }
     if (adopt) {
       session.record = record;
+      session.key = record.key;
       this.newIdle = undefined;
-      this.#hold('live', record.data);
+      this.#holdRecord(record);
     }
-    return true;
+    return record.key === session.key;
   }
 
   /** Ends the session, if it lives, and begins with nothing. @throws {SessionError} */
@@ -204,45 +233,112 @@ export class SessionView {
   }
 
   /** Moves the session to another id; the old one is dead when this resolves. */
-  async renew(): Promise<void> {
+  async regenerate(): Promise<void> {
     await this.#idle;
-    const old = this.session;
-    if (this.state !== 'live' || old === null) return;
-    const session = beginSession(this.#engine, this.#req, this.#deadline);
+    if (this.state === 'live') await this.#move('regenerate', {}, { data: true, identity: true });
+  }
+
+  /**
+   * Moves the session to another id because of its age. Requests with the old one are served for a while, until one
+   * brings the new one. A request that comes too late to be the one that moves it changes nothing.
+   */
+  async renew(followMs: number): Promise<void> {
+    await this.#idle;
+    if (this.state === 'live') await this.#move('renew', {}, { data: true, identity: true, followMs });
+  }
+
+  /**
+   * Begins a session of a user under an id of its own; the one that was is dead when this resolves.
+   * @param keepsData Takes along what the session holds, unless that is another user's.
+   */
+  async login(begun: Begun & { readonly owner: string }, keepsData: boolean): Promise<void> {
+    await this.#idle;
+    this.#assertNotEnded();
+    const old = this.session?.record?.owner;
+    const data = keepsData && (old === undefined || old === begun.owner);
+    this.#engine.assertMayBegin(this.#req);
+    if (this.state === 'live') {
+      const first = data ? null : { data: this.#initial() };
+      await this.#move('login', { ...begun, ...first }, { data, identity: false });
+      return;
+    }
+    const bag = this.bag as Bag;
+    const text = data ? bag.encode() : this.#initial();
+    if (!data) this.#hold('absent', text);
+    this.session = beginSession(this.#engine, this.#req, begun);
+    this.state = 'live';
+    await this.commit({ kind: 'text', ...this.changeTo(text) });
+  }
+
+  async #move(
+    reason: 'regenerate' | 'login' | 'renew',
+    begun: Begun,
+    inheritance: Inheritance,
+  ): Promise<void> {
+    const old = this.session as SessionTarget;
+    const session = beginSession(this.#engine, this.#req, begun);
     try {
-      const record = await this.#engine.lanes.move(old, session);
-      this.#tellDestroyed(old, 'regenerate');
+      const record = await this.#engine.lanes.move(old, session, inheritance);
+      if (reason !== 'renew') this.#tellDestroyed(old, reason);
+      else this.#engine.tellRenewed(this.#engine.handleOf(old.key), this.#engine.handleOf(session.key));
       this.session = session;
       this.cookieDue = true;
-      this.#hold('live', record.data);
+      this.unreadable = null;
+      this.#holdRecord(record);
     } catch (error) {
-      if (hasCode(error, 'ERR_SESSION_ENDED') && this.session === old) this.state = 'ended';
+      if (hasCode(error, 'ERR_SESSION_ENDED') && this.session === old && reason !== 'renew')
+        this.state = 'ended';
       throw error;
     }
   }
 
-  #tellDestroyed(session: SessionTarget, reason: 'destroy' | 'regenerate'): void {
-    this.#engine.emit('destroyed', () => ({ handle: this.#engine.handleOf(session.key), reason }));
+  #tellDestroyed({ key }: SessionTarget, reason: 'destroy' | 'regenerate' | 'login'): void {
+    const handle = this.#engine.handleOf(key);
+    this.#engine.emit('destroyed', () => ({ handle, reason }));
   }
 
   #holdNothing(state: State): void {
-    const { initial, limits } = this.#engine.config;
     // First, in case that initial() throws.
     this.#hold(state, '{}');
-    if (initial === undefined) return;
+    const text = this.#initial();
+    if (text !== '{}') this.#hold(state, text);
+  }
+
+  /** What a new session holds, as text. */
+  #initial(): string {
+    const { initial, limits } = this.#engine.config;
+    if (initial === undefined) return '{}';
     const first: unknown = initial(this.#req);
     if (typeof first !== 'object' || first === null || first instanceof Promise)
       throw new SessionError(
         'ERR_SESSION_VALUE',
         'The option initial must return an object, and not a promise.',
       );
-    this.#hold(state, encodeData(first, limits));
+    return encodeData(first, limits);
   }
 
   #hold(state: State, text: string): void {
     const live = this.#present(decodeData(text)) as Record<string, unknown>;
     // Not the text as it was read: other writers order and space it as they like, or use names that are dropped here.
-    this.bag = new Bag(live, JSON.stringify(live), dataEncoding(this.#engine.config.limits));
+    this.#holdData(state, live, JSON.stringify(live));
+  }
+
+  /** @throws {SessionError} ERR_SESSION_CORRUPT, ERR_SESSION_SCHEMA */
+  #holdRecord({ data, meta }: SessionRecord): void {
+    const { schema } = this.#engine.config;
+    if (schema === undefined) {
+      this.#hold('live', data);
+      return;
+    }
+    const stored = decodeData(data);
+    const text = JSON.stringify(stored);
+    // What the schema or migrate() makes of it is a change, which is stored with the response.
+    this.#holdData('live', this.#present(schema.read(stored, meta?.schema ?? 0)) as typeof stored, text);
+  }
+
+  #holdData(state: State, live: Record<string, unknown>, text: string): void {
+    const { limits, schema } = this.#engine.config;
+    this.bag = new Bag(live, text, dataEncoding(limits, schema));
     this.state = state;
   }
 }

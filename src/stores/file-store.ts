@@ -112,8 +112,8 @@ export class FileStore extends RecordStore {
     this.#waits = durable || io === 'async';
     this.capabilities =
       io === 'async'
-        ? this.declares('page', 'removeExpired', 'count', 'ping', 'close')
-        : this.declares('page', 'removeExpired', 'count', 'findSync', 'ping', 'close');
+        ? this.declares('page', 'removeExpired', 'count', 'revokeBefore', 'ping', 'close')
+        : this.declares('page', 'removeExpired', 'count', 'findSync', 'revokeBefore', 'ping', 'close');
     this.#layout = new Layout(resolve(path));
     this.#directory = new Directory(this.#layout, durable);
     this.#disk = new Disk({ fs, clock, async: io === 'async' });
@@ -223,6 +223,11 @@ export class FileStore extends RecordStore {
     await this.#run(this.#jobs.caretaker.sweep(round, report, limit, onVisit), options);
     await this.#run(this.#directory.check(), options);
     return report.expired;
+  }
+
+  async revokeBefore(before: number, owner?: string, options?: CallOptions): Promise<void> {
+    await this.#run(this.#directory.check(), options);
+    await this.#run(this.#jobs.revocations.revoke(before, owner), options);
   }
 
   /** Resolves if the directory is there and can be written to. @throws {SessionError} ERR_SESSION_DIRECTORY */

@@ -8,6 +8,7 @@ import type {
   PageOptions,
   SessionHandle,
   SessionKey,
+  SessionMeta,
   SessionRecord,
 } from '../core/contract.js';
 import { MAX_TIMER_MS } from '../core/clock.js';
@@ -62,7 +63,7 @@ class Entry implements Indexed {
   /** False: the record says null and `dueAt` is the store's word. */
   ownExpiry: boolean;
   owner: string | undefined;
-  meta: Readonly<Record<string, unknown>> | undefined;
+  meta: SessionMeta | undefined;
   closed: Closed | undefined;
 
   constructor(
@@ -124,6 +125,7 @@ export class MemoryStore extends RecordStore {
     'removeExpired',
     'count',
     'findSync',
+    'revokeBefore',
     'close',
   );
   protected override readonly cleanupIntervalMs: number;
@@ -140,6 +142,9 @@ export class MemoryStore extends RecordStore {
   readonly #owned = new ExpiryIndex<Entry>();
   readonly #rebuild: Periodic;
   #closedCount = 0;
+  /** Sessions that began before these moments are gone. A user without sessions needs none. */
+  #revokedBefore = -Infinity;
+  readonly #revokedOwners = new Map<string, number>();
 
   /** @throws {SessionError} ERR_SESSION_OPTIONS */
   constructor(options?: MemoryStoreOptions) {
@@ -232,7 +237,7 @@ export class MemoryStore extends RecordStore {
     const now = this.clock.now();
     const records: SessionRecord[] = [];
     const list = (entry: Entry | undefined): void => {
-      if (entry !== undefined && entry.closed === undefined && entry.dueAt > now)
+      if (entry !== undefined && entry.closed === undefined && entry.dueAt > now && !this.#isRevoked(entry))
         records.push(entry.toRecord(withData));
     };
     if (owner !== undefined) {
@@ -263,6 +268,14 @@ export class MemoryStore extends RecordStore {
     return removed;
   }
 
+  /** Each goes when it is asked for, or when its time is over: until then it is counted. */
+  revokeBefore(before: number, owner?: string): Promise<void> {
+    if (owner === undefined) this.#revokedBefore = Math.max(this.#revokedBefore, before);
+    else if (this.#owners.has(owner))
+      this.#revokedOwners.set(owner, Math.max(this.#revokedOwners.get(owner) ?? -Infinity, before));
+    return Promise.resolve();
+  }
+
   /** Starts the periodic rebuilding of the expiration and owner indexes from the sessions themselves. Idempotent. */
   override startIndexRebuild(): void {
     this.#rebuild.start();
@@ -282,9 +295,21 @@ export class MemoryStore extends RecordStore {
   /** The entry of a key unless its time is over, in which case it goes. */
   #living(key: SessionKey): Entry | undefined {
     const entry = this.#entries.get(key);
-    if (entry === undefined || entry.dueAt > this.clock.now()) return entry;
-    this.#expire(entry);
+    if (entry === undefined) return undefined;
+    if (entry.dueAt <= this.clock.now()) this.#expire(entry);
+    else if (this.#isRevoked(entry)) this.#revoke(entry);
+    else return entry;
     return undefined;
+  }
+
+  #isRevoked({ createdAt, owner }: Entry): boolean {
+    if (createdAt < this.#revokedBefore) return true;
+    return owner !== undefined && createdAt < (this.#revokedOwners.get(owner) ?? -Infinity);
+  }
+
+  #revoke(entry: Entry): void {
+    this.#delete(entry);
+    if (entry.closed === undefined) this.#tell('revoked', entry);
   }
 
   #dueAt(expiresAt: number | null, deadlineAt: number | null): number {
@@ -303,7 +328,7 @@ export class MemoryStore extends RecordStore {
     if (victim.closed === undefined) this.#tell('evicted', victim);
   }
 
-  #tell(event: 'expired' | 'evicted', entry: Entry): void {
+  #tell(event: 'expired' | 'evicted' | 'revoked', entry: Entry): void {
     if (this.listenerCount(event) === 0) return;
     const handle: SessionHandle = this.handleOf(entry.key);
     this.emit(event, handle);
@@ -335,7 +360,9 @@ export class MemoryStore extends RecordStore {
     if (entry.owner === undefined) return;
     const owned = this.#owners.get(entry.owner);
     owned?.delete(entry);
-    if (owned?.size === 0) this.#owners.delete(entry.owner);
+    if (owned?.size !== 0) return;
+    this.#owners.delete(entry.owner);
+    this.#revokedOwners.delete(entry.owner);
   }
 
   /** Files every session anew, a slice at a time; sessions that come meanwhile file themselves. */

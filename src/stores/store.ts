@@ -37,6 +37,11 @@ const PAGE_LIMIT = 200;
 const SWEEP_LIMIT = 500;
 const DEFAULT_CLEANUP_INTERVAL_MS = 60_000;
 
+const CANNOT: Partial<Readonly<Record<Capability, string>>> = {
+  page: 'cannot list its sessions',
+  revokeBefore: 'cannot revoke sessions by the time they began',
+};
+
 /**
  * The store that express-session knows: every method takes a callback and returns a promise.
  * Emits `connect`, `disconnect` and `error` where its engine has such moments.
@@ -104,8 +109,8 @@ export interface ScanOptions {
  * `extend` and `remove`; name what you have besides in `capabilities`, through `declares`. The express-session
  * methods, `scan`, and a cleanup timer for stores that can `removeExpired` are derived.
  *
- * Emits `expired` with a handle for each session it removes because its time is over, and `evicted` for one it
- * removes to make room.
+ * Emits `expired` with a handle for each session it removes because its time is over, `evicted` for one it removes to
+ * make room, and `revoked` for one that `revokeBefore` ended.
  */
 export abstract class RecordStore extends Store implements StoreContract {
   readonly [RECORD_STORE] = 1;
@@ -275,7 +280,7 @@ export abstract class RecordStore extends Store implements StoreContract {
   /** This store, as one that has what it declares. @throws {SessionError} ERR_SESSION_UNSUPPORTED */
   capable<Name extends Capability>(name: Name): this & Pick<OptionalPrimitives, Name> {
     if (this.capabilities.has(name)) return this as this & Pick<OptionalPrimitives, Name>;
-    const what = name === 'page' ? 'cannot list its sessions' : 'cannot do that';
+    const what = CANNOT[name] ?? 'cannot do that';
     throw new SessionError('ERR_SESSION_UNSUPPORTED', `${this.kind} ${what}: it does not declare "${name}".`);
   }
 

@@ -47,7 +47,7 @@ const BREAKS_READS = 'find throws on a fault and never reports it as null';
  * @example
  * const cases = storeContract({
  *   create: (clock) => new MemoryStore({ clock }),
- *   capabilities: ['page', 'removeExpired', 'count', 'findSync', 'close'],
+ *   capabilities: ['page', 'removeExpired', 'count', 'findSync', 'revokeBefore', 'close'],
  * });
  * for (const { name, run } of cases) test(name, run);
  */

@@ -5,7 +5,7 @@ import type { Clock } from '../core/clock.js';
 /** The primitives of the contract and the methods of the express-session API: what a fault can hit. */
 export const OPERATIONS = [
   ...(['find', 'insert', 'replace', 'extend', 'remove'] as const),
-  ...(['page', 'removeExpired', 'count', 'findSync', 'ping', 'close'] as const),
+  ...(['page', 'removeExpired', 'count', 'findSync', 'revokeBefore', 'ping', 'close'] as const),
   ...(['get', 'set', 'touch', 'destroy', 'all', 'ids', 'length', 'clear'] as const),
 ] as const;
 

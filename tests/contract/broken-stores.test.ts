@@ -18,7 +18,7 @@ class Breakable extends MemoryStore {
 function casesOf(create: (clock: Clock) => MemoryStore): ContractCase[] {
   return storeContract({
     create,
-    capabilities: ['page', 'removeExpired', 'count', 'findSync', 'close'],
+    capabilities: ['page', 'removeExpired', 'count', 'findSync', 'revokeBefore', 'close'],
     breakReads: (store) => {
       if (store instanceof FaultAsNull || store instanceof Breakable) store.engineFails = true;
     },

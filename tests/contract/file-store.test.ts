@@ -25,7 +25,7 @@ describe.each(VARIANTS)('FileStore %j', (variant) => {
       return store;
     },
     capabilities: [
-      ...(['page', 'removeExpired', 'count', 'ping', 'close'] as const),
+      ...(['page', 'removeExpired', 'count', 'revokeBefore', 'ping', 'close'] as const),
       ...(variant.io === 'async' ? [] : (['findSync'] as const)),
     ],
     breakReads: (store) => {

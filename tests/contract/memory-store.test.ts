@@ -5,7 +5,7 @@ import { storeContract } from '../../src/testing/index.js';
 describe.each(['sha256', 'plain'] as const)('MemoryStore, ids %s at rest', (idAtRest) => {
   const cases = storeContract({
     create: (clock) => new MemoryStore({ clock, idAtRest }),
-    capabilities: ['page', 'removeExpired', 'count', 'findSync', 'close'],
+    capabilities: ['page', 'removeExpired', 'count', 'findSync', 'revokeBefore', 'close'],
   });
   it.each(cases)('$name', ({ run }) => run());
 });

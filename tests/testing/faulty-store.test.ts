@@ -45,12 +45,12 @@ async function isSettled(promise: Promise<unknown>): Promise<boolean> {
 describe('a faulty store without faults', () => {
   const cases = storeContract({
     create: (clock) => faultyStore(new MemoryStore({ clock })).store,
-    capabilities: ['page', 'removeExpired', 'count', 'findSync', 'close'],
+    capabilities: ['page', 'removeExpired', 'count', 'findSync', 'revokeBefore', 'close'],
   });
   // The same verdicts as for the store inside: it is that store.
   const plain = storeContract({
     create: (clock) => new MemoryStore({ clock }),
-    capabilities: ['page', 'removeExpired', 'count', 'findSync', 'close'],
+    capabilities: ['page', 'removeExpired', 'count', 'findSync', 'revokeBefore', 'close'],
   });
   const verdict = (run: () => Promise<void>): Promise<string> =>
     run().then(
@@ -293,7 +293,7 @@ describe('a fault of a method with a callback', () => {
 describe('a hidden primitive', () => {
   it('is neither declared nor there', () => {
     const { store, memory } = setUp({ hide: ['findSync', 'page'] });
-    expect([...store.capabilities].sort()).toEqual(['close', 'count', 'removeExpired']);
+    expect([...store.capabilities].sort()).toEqual(['close', 'count', 'removeExpired', 'revokeBefore']);
     expect('findSync' in store).toBe(false);
     expect(store.findSync as unknown).toBeUndefined();
     expect(() => store.capable('findSync')).toThrow('hides "findSync"');

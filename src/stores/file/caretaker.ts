@@ -10,6 +10,7 @@ import { dueAtOf, entryOf, isDraft, isName, isSame, type Entry, type Layout, typ
 import type { Listing } from './listing.js';
 import type { OwnerIndex } from './owner-index.js';
 import type { Current, Protocol } from './protocol.js';
+import type { Revocations } from './revocations.js';
 import { GRACE_MS, recordOf, type Sessions } from './sessions.js';
 
 /** What `verify()` found and did. */
@@ -36,6 +37,7 @@ export interface CaretakerOptions {
   readonly sessions: Sessions;
   readonly listing: Listing;
   readonly owners: OwnerIndex;
+  readonly revocations: Revocations;
   readonly clock: Clock;
   readonly check: () => Steps<void>;
   readonly onExpired: (key: SessionKey) => void;
@@ -128,9 +130,10 @@ export class Caretaker {
 
   /** The owner index: what it names and is not there. `tend` adds what it does not name. */
   *tendOwners(report: FileStoreReport): Steps<void> {
-    const { owners } = this.#options;
+    const { owners, revocations } = this.#options;
     for (const shard of yield* owners.shards())
       for (const directory of yield* owners.directoriesIn(shard)) yield* this.#tendOwner(directory, report);
+    yield* revocations.tend();
   }
 
   *#tendOwner(directory: string, report: FileStoreReport): Steps<void> {

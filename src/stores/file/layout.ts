@@ -14,6 +14,12 @@ export interface Version {
 /** 64 hex digits: the SHA-256 of a session's id. */
 export type Name = string;
 
+/** Before when sessions are revoked, epoch ms, and whose, as their directory is called; empty: everybody's. */
+export interface Moment {
+  readonly owner: string;
+  readonly before: number;
+}
+
 /** What a file in a shard is. */
 export type Entry =
   | { readonly kind: 'record'; readonly name: Name }
@@ -29,6 +35,8 @@ const RANDOM_LENGTH = 16;
 const ASIDE = /^\d{4}-\d\d-\d\dT[\d.-]+Z-[0-9a-f]{64}-[0-9a-f]{8}$/;
 const DRAFT = /^\.session-store-js\.[0-9a-f]{16}$/;
 const CLOSED = '-closed';
+const EVERYBODY = 'everybody';
+const MOMENT = /^(everybody|[0-9a-f]{64})-(\d{1,16})$/;
 const HANDLE_PREFIX = 'sha256:';
 
 export class Layout {
@@ -80,8 +88,24 @@ export class Layout {
 
   /** The directory of a user's sessions: an empty file for each. */
   owner(owner: string): string {
-    const digest = hash('sha256', owner);
-    return this.owners + sep + digest.slice(0, 3) + sep + digest;
+    return this.ownerNamed(this.ownerName(owner));
+  }
+
+  /** What the directory of a user is called. */
+  ownerName(owner: string): string {
+    return hash('sha256', owner);
+  }
+
+  ownerNamed(name: string): string {
+    return this.owners + sep + name.slice(0, 3) + sep + name;
+  }
+
+  get revoked(): string {
+    return this.root + sep + 'revoked';
+  }
+
+  moment({ owner, before }: Moment): string {
+    return `${this.revoked}${sep}${owner === '' ? EVERYBODY : owner}-${wholeMs(before)}`;
   }
 }
 
@@ -105,6 +129,12 @@ export function entryOf(file: string): Entry | null {
   const [, mark, seq, nonce = ''] = match;
   const name = file.slice(0, NAME_LENGTH);
   return { kind: mark === '@' ? 'token' : 'staged', name, seq: Number(seq), nonce };
+}
+
+/** What a file among the moments says; null: not one of ours. */
+export function momentOf(file: string): Moment | null {
+  const [, owner, before] = MOMENT.exec(file) ?? [];
+  return owner === undefined ? null : { owner: owner === EVERYBODY ? '' : owner, before: Number(before) };
 }
 
 /** What tokens of a version's successors are called: the beginning. */

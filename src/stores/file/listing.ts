@@ -114,7 +114,7 @@ export class Listing {
     const { sessions } = this.#options;
     try {
       const found = yield* sessions.look(name);
-      return found === null || sessions.isOver(found) ? null : recordOf(found);
+      return found === null || (yield* sessions.isGone(found)) ? null : recordOf(found);
     } catch (error) {
       return { key: `sha256:${name}` as SessionKey, error: asStoreError(error) };
     }

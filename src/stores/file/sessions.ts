@@ -9,11 +9,13 @@ import { entryOf, isAside, nameOf, type Layout, type Name } from './layout.js';
 import type { OwnerIndex } from './owner-index.js';
 import type { Current, Look, Protocol } from './protocol.js';
 import { CorruptFile } from './record-file.js';
+import type { Revocations } from './revocations.js';
 
 export interface SessionsOptions {
   readonly layout: Layout;
   readonly protocol: Protocol;
   readonly owners: OwnerIndex;
+  readonly revocations: Revocations;
   readonly clock: Clock;
   readonly ttlMs: number;
   /** Before each job: the directory is the one it was. */
@@ -62,7 +64,7 @@ export class Sessions {
         if (record.owner !== undefined) yield* owners.ensure(record.owner, name);
         return true;
       }
-      if (there === 'dead' || !this.isOver(there)) return false;
+      if (there === 'dead' || !(yield* this.isGone(there))) return false;
       yield* this.removeSeen(name, there);
     }
     throw this.#restless();
@@ -118,7 +120,8 @@ export class Sessions {
         yield* this.#options.check();
         return false;
       }
-      if (yield* this.removeSeen(name, seen)) return !this.isOver(seen);
+      const wasGone = yield* this.isGone(seen);
+      if (yield* this.removeSeen(name, seen)) return !wasGone;
     }
     throw this.#restless();
   }
@@ -149,6 +152,11 @@ export class Sessions {
     return true;
   }
 
+  /** Whether its time is over, or it was revoked with others. */
+  *isGone(seen: Current): Steps<boolean> {
+    return this.isOver(seen) || (yield* this.#options.revocations.isRevoked(seen.record));
+  }
+
   isOver({ endsAt }: Current, graceMs = 0): boolean {
     return endsAt + graceMs <= this.#options.clock.now();
   }
@@ -157,7 +165,7 @@ export class Sessions {
     yield* this.#options.check();
     const seen = yield* this.look(nameOf(key));
     // A name is made of a key in one way, but a handle and the id that it is of give the same one.
-    if (seen?.record.key === key && !this.isOver(seen)) return seen;
+    if (seen?.record.key === key && !(yield* this.isGone(seen))) return seen;
     // Once more: a directory that has gone since must not look like a session that is not there.
     yield* this.#options.check();
     return null;

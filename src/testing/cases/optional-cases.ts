@@ -2,6 +2,7 @@
 import { equal, ok } from 'node:assert/strict';
 
 import { CLOSED_FOR_MS, type Capability } from '../../core/contract.js';
+import { revokeCases } from './revoke-cases.js';
 import { LONG_MS, SHORT_MS, sameRecord, times, type Sentences, type Subject } from './subject.js';
 
 /** "Those that ended within the last two seconds may wait for the next call." */
@@ -165,6 +166,7 @@ export const optionalCases: Readonly<Record<Exclude<Capability, 'page'>, Sentenc
   removeExpired,
   count,
   findSync,
+  revokeBefore: revokeCases,
   ping,
   close,
 };

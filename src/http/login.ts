@@ -1,0 +1,90 @@
+// A login and what comes with it: every secure step in one call.
+import type { IncomingMessage } from 'node:http';
+
+import type { SessionKey } from '../core/contract.js';
+import { SessionError } from '../core/errors.js';
+import { encodeData } from '../core/json.js';
+import type { Engine } from './engine.js';
+import { requestSession } from './middleware.js';
+import type { Seats } from './request-session.js';
+import { checkedUser, UserSessions } from './user-sessions.js';
+
+export interface LoginOptions {
+  /** Lives for `rememberFor` after its last use, instead of `maxAge`. Default false. */
+  remember?: boolean;
+  /** Takes along what the session holds, a cart say, unless it is another user's. Default false. */
+  keepData?: boolean;
+}
+
+/** What `describe(req)` may return. */
+const DEVICE_LIMITS = { bytes: 2_048, depth: 8, keys: 64 };
+
+/**
+ * Begins a session of a user: under a new id, in the place of the one that the request came with, which is dead when
+ * this resolves; with an absolute end of its own; within the number of sessions that a user may have.
+ */
+export function login(
+  engine: Engine,
+  req: IncomingMessage,
+  userId: string,
+  { remember = false, keepData = false }: LoginOptions,
+): Promise<void> {
+  const { absoluteTimeout, rememberFor, maxAge, clock } = engine.config;
+  const owner = checkedUser(userId);
+  const device = deviceOf(engine, req);
+  const idleMs = remember ? rememberFor : maxAge;
+  const longest =
+    remember && absoluteTimeout !== null ? Math.max(absoluteTimeout, rememberFor) : absoluteTimeout;
+  const deadlineAt = longest === null ? null : clock.now() + longest;
+  const meta = device === undefined ? null : { meta: { device } };
+  const begun = { owner, idleMs, deadlineAt, ...meta };
+  return requestSession(req, engine).login(begun, keepData, new UserSeats(engine, owner));
+}
+
+class UserSeats implements Seats {
+  readonly #sessions: UserSessions;
+  readonly #max: number;
+  readonly #refuses: boolean;
+
+  constructor(engine: Engine, owner: string) {
+    const { maxSessionsPerUser, refusesMoreSessions } = engine.config;
+    this.#sessions = new UserSessions(engine, owner);
+    this.#max = maxSessionsPerUser;
+    this.#refuses = refusesMoreSessions;
+  }
+
+  async assertFree(current: SessionKey | undefined): Promise<void> {
+    if (this.#max === Infinity || !this.#refuses) return;
+    const others = (await this.#sessions.living()).filter(({ key }) => key !== current);
+    if (others.length >= this.#max) throw this.#tooMany();
+  }
+
+  async take(session: SessionKey): Promise<void> {
+    if (this.#max === Infinity) return;
+    const records = await this.#sessions.living();
+    if (records.length <= this.#max) return;
+    // Of two logins at once each sees the other, now that both are stored: too many are refused rather than let in.
+    if (this.#refuses) throw this.#tooMany();
+    const others = records.filter(({ key }) => key !== session).sort((a, b) => a.createdAt - b.createdAt);
+    await this.#sessions.end(others.slice(0, records.length - this.#max));
+  }
+
+  #tooMany(): SessionError {
+    return new SessionError(
+      'ERR_SESSION_TOO_MANY_SESSIONS',
+      `The user has ${String(this.#max)} sessions, and may not have more: end one of them first.`,
+    );
+  }
+}
+
+function deviceOf(engine: Engine, req: IncomingMessage): unknown {
+  const { describe } = engine.config;
+  if (describe === undefined) return undefined;
+  const device: unknown = describe(req);
+  if (typeof device !== 'object' || device === null || device instanceof Promise)
+    throw new SessionError(
+      'ERR_SESSION_VALUE',
+      'The option describe must return an object, and not a promise.',
+    );
+  return JSON.parse(encodeData(device, DEVICE_LIMITS));
+}

@@ -1,0 +1,122 @@
+// How a session's id travels between client and server: in a cookie, in a header, or in either.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+import type { SessionId } from '../core/contract.js';
+import { Signer, type SigningKey, type Verified } from '../core/signing.js';
+
+/** What a request brought. */
+export interface Credentials {
+  /** The ids under good signatures. */
+  readonly verified: readonly Verified[];
+  /** How many values were none of ours. */
+  readonly refused: number;
+}
+
+export interface Transport {
+  /** The request header that the answer depends on. */
+  readonly vary: string;
+  /** Never throws, whatever the client sent. */
+  read(req: IncomingMessage): Credentials;
+  /** @param remaining How long the session lives, ms; `null`: as long as the client. */
+  set(req: IncomingMessage, res: ServerResponse, id: SessionId, remaining: number | null): void;
+  clear(req: IncomingMessage, res: ServerResponse): void;
+}
+
+/** The option `transport`: one way, or several in the order in which they are looked at. */
+export type TransportOption = 'cookie' | HeaderOption;
+
+/** For clients that keep no cookies. What the client got in this response header it sends in the request's. */
+export interface HeaderOption {
+  /** Such as `X-Session`. */
+  readonly header: string;
+}
+
+const NO_CREDENTIALS: Credentials = { verified: [], refused: 0 };
+
+/** A header of the same name on requests and responses; empty when the session has ended. */
+export class SessionHeader implements Transport {
+  readonly vary: string;
+  readonly #signer: Signer;
+
+  constructor({ header }: HeaderOption, keys: readonly (string | SigningKey)[]) {
+    this.vary = header;
+    // No cookie has this name: what was signed for the one is refused in the other.
+    this.#signer = new Signer(`header ${header.toLowerCase()}`, keys);
+  }
+
+  read(req: IncomingMessage): Credentials {
+    const value = req.headers[this.vary.toLowerCase()];
+    // Sent twice, Node joins it to a text that no signature fits.
+    return typeof value === 'string' && value !== '' ? verifiedOf(this.#signer, [value]) : NO_CREDENTIALS;
+  }
+
+  set(_req: IncomingMessage, res: ServerResponse, id: SessionId): void {
+    res.setHeader(this.vary, this.#signer.sign(id));
+    noStore(res);
+  }
+
+  clear(_req: IncomingMessage, res: ServerResponse): void {
+    res.setHeader(this.vary, '');
+    noStore(res);
+  }
+}
+
+/** Several ways: a session answers on the one that it came by, a new one on the first. */
+export class Transports {
+  readonly #all: readonly Transport[];
+
+  /** @param all One at least. */
+  constructor(all: readonly Transport[]) {
+    this.#all = all;
+  }
+
+  read(req: IncomingMessage): Credentials {
+    const [first] = this.#all;
+    if (this.#all.length === 1 && first !== undefined) return first.read(req);
+    const all = this.#all.map((transport) => transport.read(req));
+    return {
+      verified: all.flatMap(({ verified }) => verified),
+      refused: all.reduce((sum, { refused }) => sum + refused, 0),
+    };
+  }
+
+  set(req: IncomingMessage, res: ServerResponse, id: SessionId, remaining: number | null): void {
+    const [transport = this.#all[0]] = this.#used(req);
+    transport?.set(req, res, id, remaining);
+  }
+
+  clear(req: IncomingMessage, res: ServerResponse): void {
+    for (const transport of this.#used(req)) transport.clear(req, res);
+  }
+
+  /** Tells caches that the answer depends on who asks. */
+  vary(res: ServerResponse): void {
+    for (const { vary } of this.#all) varyOn(res, vary);
+  }
+
+  /** Those by which the request came. */
+  #used(req: IncomingMessage): readonly Transport[] {
+    if (this.#all.length === 1) return this.#all;
+    return this.#all.filter((transport) => transport.read(req).verified.length > 0);
+  }
+}
+
+/** Those of the values that a signature proves. */
+export function verifiedOf(signer: Signer, values: readonly string[]): Credentials {
+  const verified = values.map((value) => signer.verify(value)).filter((found) => found !== null);
+  return { verified, refused: values.length - verified.length };
+}
+
+/** What sets a session must not be given to another user by a cache, whatever the app said (OWASP ASVS 5, V14). */
+export function noStore(res: ServerResponse): void {
+  const caching = res.getHeader('Cache-Control');
+  if (typeof caching !== 'string' || !/(^|[\s,])no-store($|[\s,])/i.test(caching))
+    res.setHeader('Cache-Control', 'no-store');
+}
+
+function varyOn(res: ServerResponse, name: string): void {
+  const vary = [res.getHeader('Vary') ?? []].flat().join(', ');
+  const names = vary.split(',').map((entry) => entry.trim().toLowerCase());
+  if (!names.includes('*') && !names.includes(name.toLowerCase()))
+    res.setHeader('Vary', vary === '' ? name : `${vary}, ${name}`);
+}

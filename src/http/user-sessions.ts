@@ -1,0 +1,191 @@
+// All sessions of one user: which there are, and ending them.
+import type { IncomingMessage } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+import { isBroken, type Page, type SessionKey, type SessionRecord } from '../core/contract.js';
+import { SessionError } from '../core/errors.js';
+import { lastSeenAt } from '../core/expiry.js';
+import { isHandle } from '../core/ids.js';
+import { isLiving } from '../core/record.js';
+import type { Engine } from './engine.js';
+import { requestSession } from './middleware.js';
+
+/** A session as its user sees it in a list of devices. */
+export interface UserSession {
+  /** Its name: `sha256:` and 64 hex digits. */
+  readonly handle: string;
+  /** Of the login, epoch ms. */
+  readonly createdAt: number;
+  /** Epoch ms, `touchAfter` earlier at most. */
+  readonly lastSeenAt: number;
+  /** Epoch ms; `null`: when the store thinks fit. */
+  readonly expiresAt: number | null;
+  /** What `describe(req)` returned at the login. */
+  readonly device: unknown;
+  /** Whether it is that of the request which asks. */
+  readonly current: boolean;
+}
+
+const PAGE_LIMIT = 100;
+const MAX_USER_LENGTH = 255;
+/** Sessions of a user that are looked at between two turns of the event loop. */
+const SLICE = 20;
+/** How often a session may have moved while it is ended. */
+const MAX_HOPS = 8;
+
+export class UserSessions {
+  readonly #engine: Engine;
+  readonly #owner: string;
+  readonly #req: IncomingMessage | undefined;
+
+  /** @throws {SessionError} ERR_SESSION_USER */
+  constructor(engine: Engine, userId: string, req?: IncomingMessage) {
+    this.#engine = engine;
+    this.#owner = checkedUser(userId);
+    this.#req = req;
+  }
+
+  /** The living sessions, the latest login first. @throws {SessionError} ERR_SESSION_UNSUPPORTED, ERR_SESSION_STORE */
+  async list(): Promise<UserSession[]> {
+    const current = await this.#current();
+    const sessions: UserSession[] = [];
+    for await (const record of this.#records()) {
+      const { createdAt, expiresAt, meta } = record;
+      const handle = this.#engine.handleOf(record.key);
+      const device = meta?.device ?? null;
+      const isCurrent = record.key === current;
+      sessions.push({
+        ...{ handle, createdAt, expiresAt, device },
+        lastSeenAt: lastSeenAt(record),
+        current: isCurrent,
+      });
+    }
+    return sessions.sort((a, b) => b.createdAt - a.createdAt);
+  }
+
+  /** Ends one. False if the user has no such session. */
+  async revoke(handle: string): Promise<boolean> {
+    if (!isHandle(handle)) return false;
+    const { store } = this.#engine;
+    if (store.idAtRest === 'sha256') {
+      const record = await this.#engine.findLiving(handle as string as SessionKey);
+      return record?.owner === this.#owner && this.#end(record);
+    }
+    for await (const record of this.#records())
+      if (this.#engine.handleOf(record.key) === handle) return this.#end(record);
+    return false;
+  }
+
+  /**
+   * Ends all but one: that of the request, or that of a handle. A login that comes meanwhile is in time, or it is newer
+   * and lives.
+   * @returns How many it ended.
+   * @throws {SessionError} ERR_SESSION_USER if `except` is `'current'` without the request of a session of this user
+   */
+  async revokeAll({ except }: { except?: 'current' | (string & {}) } = {}): Promise<number> {
+    const current = except === 'current' ? await this.#current() : undefined;
+    if (except === 'current' && current === undefined)
+      throw new SessionError(
+        'ERR_SESSION_USER',
+        'except: "current" needs ofUser(userId, req) with a request of that user.',
+      );
+    const kept = current === undefined ? except : this.#engine.handleOf(current);
+    let ended = 0;
+    let looked = 0;
+    for await (const record of this.#records()) {
+      if (this.#engine.handleOf(record.key) !== kept && (await this.#end(record))) ended++;
+      if (++looked % SLICE === 0) await nextTurn();
+    }
+    return ended;
+  }
+
+  /**
+   * Refuses every session of the user that began before a moment, with one write, however many there are. Other
+   * processes know within a second.
+   * @param date Default: now.
+   */
+  async invalidateBefore(date?: Date): Promise<void> {
+    await revokeBefore(this.#engine, date, this.#owner);
+  }
+
+  /** Ends these. @returns how many had not ended yet */
+  async end(records: readonly SessionRecord[]): Promise<number> {
+    let ended = 0;
+    for (const record of records) if (await this.#end(record)) ended++;
+    return ended;
+  }
+
+  /** Those that live now. */
+  async living(): Promise<SessionRecord[]> {
+    const records: SessionRecord[] = [];
+    for await (const record of this.#records()) records.push(record);
+    return records;
+  }
+
+  /** The key of the request's session, if it is this user's. */
+  async #current(): Promise<SessionKey | undefined> {
+    if (this.#req === undefined) return undefined;
+    const session = requestSession(this.#req, this.#engine);
+    await session.load();
+    return session.owner === this.#owner ? session.key : undefined;
+  }
+
+  async *#records(): AsyncGenerator<SessionRecord, void> {
+    const pages = this.#engine.store.capable('page');
+    let cursor: string | null = null;
+    do {
+      const request = {
+        ...{ owner: this.#owner, limit: PAGE_LIMIT, withData: false },
+        ...(cursor === null ? null : { cursor }),
+      };
+      const page: Page = await this.#engine.calls().ask('page', request, (options) => pages.page(options));
+      for (const entry of page.records) if (!isBroken(entry)) yield entry;
+      ({ cursor } = page);
+      if (cursor !== null) await nextTurn();
+    } while (cursor !== null);
+  }
+
+  /**
+   * Ends a session, and wherever it goes while it is ended:
+   *
+   *   us: list A · its request: regenerate A to B · us: end A -> it has ended; B is not in the page -> end B
+   */
+  async #end(record: SessionRecord): Promise<boolean> {
+    const { lanes, store } = this.#engine;
+    let { key } = record;
+    for (let hop = 0; hop < MAX_HOPS; hop++) {
+      if (await lanes.end(key, hop === 0 ? record : null)) {
+        const handle = this.#engine.handleOf(key);
+        this.#engine.emit('destroyed', () => ({ handle, reason: 'revoke' }));
+        return true;
+      }
+      const found = await this.#engine.calls().find(key, true);
+      const next: SessionKey | undefined = isLiving(found) ? undefined : found?.closed?.movedTo;
+      if (next === undefined || store.handleOf(next) === store.handleOf(key)) return false;
+      key = next;
+    }
+    return false;
+  }
+}
+
+/** @throws {SessionError} ERR_SESSION_USER */
+export function checkedUser(userId: unknown): string {
+  if (typeof userId === 'string' && userId !== '' && userId.length <= MAX_USER_LENGTH) return userId;
+  throw new SessionError(
+    'ERR_SESSION_USER',
+    `A user is named by a string of 1 to ${String(MAX_USER_LENGTH)} characters; of a number, give String(id).`,
+  );
+}
+
+/**
+ * Refuses what began before a moment: all sessions, or those of one user.
+ * @throws {SessionError} ERR_SESSION_VALUE for a date in the future; ERR_SESSION_UNSUPPORTED where the store cannot
+ */
+export async function revokeBefore(engine: Engine, date: Date | undefined, owner?: string): Promise<void> {
+  const store = engine.store.capable('revokeBefore');
+  const now = engine.config.clock.now();
+  const before = date === undefined ? now : date instanceof Date ? date.valueOf() : NaN;
+  if (!(before <= now))
+    throw new SessionError('ERR_SESSION_VALUE', 'The date must be a Date, and not in the future.');
+  await engine.calls().ask('revokeBefore', {}, (options) => store.revokeBefore(before, owner, options));
+}
