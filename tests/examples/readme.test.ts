@@ -30,6 +30,7 @@ const FORMS: Readonly<Record<string, RegExp>> = {
   '3f2/3f2…': /^([0-9a-f]{3})\/\1[0-9a-f]{61}$/,
   '3f2/3f2…@7-…': /^([0-9a-f]{3})\/\1[0-9a-f]{61}@\d+-[0-9a-z-]+$/,
   '3f2/3f2….s-8-…': /^([0-9a-f]{3})\/\1[0-9a-f]{61}\.s-\d+-[0-9a-z-]+$/,
+  'revoked/': /^revoked\/everybody-\d+$/,
   'owners/': /^owners\//,
   'quarantine/': /^quarantine\//,
 };
@@ -141,6 +142,7 @@ describe('the file store of the README', () => {
     const key = store.keyOf('an id of this test, made up' as Required.SessionId);
     const facts = { v: 1, data: '{}', version: 'a', createdAt: 0, deadlineAt: null, idleMs: null } as const;
     await store.insert({ ...facts, key, expiresAt: null, owner: 'ada' });
+    await store.revokeBefore(0);
     await client.get('/');
     const { body: file } = await client.get('/file');
     writeFileSync(file, 'broken');
