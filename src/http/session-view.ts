@@ -183,13 +183,17 @@ export class SessionView {
     const session = this.session as SessionTarget;
     const next = expiryAt(this.#engine.config.clock.now(), record.idleMs, record.deadlineAt);
     this.touchFailed = true;
-    const isAlive = await this.#engine.calls().extend(session.key, next, record);
+    const isExtended = await this.#engine.calls().extend(session.key, next, record);
+    // Renewed meanwhile, which moved its expiry too.
+    const renewed = isExtended ? null : await this.#engine.findLiving(session.key);
     this.touchFailed = false;
+    const isAlive = isExtended || renewed !== null;
     // Late: a destroy or regenerate has put another session in its place.
     if (this.session !== session) return isAlive;
+    session.record = renewed ?? { ...record, expiresAt: next };
+    session.key = session.record.key;
     this.cookieDue = isAlive && !session.isFollowed;
-    if (isAlive) session.record = { ...record, expiresAt: next };
-    else this.state = 'ended';
+    if (!isAlive) this.state = 'ended';
     return isAlive;
   }
 
@@ -228,6 +232,7 @@ export class SessionView {
     this.clearDue = this.#brought.length > 0;
     this.cookieDue = false;
     this.session = null;
+    this.unreadable = null;
     this.#holdNothing('absent');
     return wasLive;
   }
