@@ -1,77 +1,79 @@
 // Logging in, the list of one's devices, ending them, logging out: `npm run start:accounts`; user ada, password lovelace.
-import { randomBytes, scryptSync, timingSafeEqual } from 'node:crypto';
+import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
+import { promisify } from 'node:util';
 
-import express, { type RequestHandler } from 'express';
-import SessionManager, { type UserSession } from 'session-store-js';
-
-const salt = randomBytes(16);
-const passwords = new Map([['ada', scryptSync('lovelace', salt, 32)]]);
+import express, { type ErrorRequestHandler, type Request, type Response } from 'express';
+import SessionManager, { hasCode, type UserSession } from 'session-store-js';
 
 export const sessions = new SessionManager({
   secret: process.env['SESSION_SECRET'] ?? randomBytes(32).toString('hex'),
-  describe: (req) => ({ browser: req.headers['user-agent'] ?? 'unknown' }),
+  describe: (req) => ({ browser: (req.headers['user-agent'] ?? 'unknown').slice(0, 200) }),
   maxSessionsPerUser: 5,
   renewEvery: '15m',
 });
 
+const salt = randomBytes(16);
+const hash = (password: unknown) => promisify(scrypt)(String(password), salt, 32) as Promise<Buffer>;
+const users = new Map([['ada', hash('lovelace')]]); // yours: a database, a salt for each, guesses limited
+
 const safe = (text: string) => text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
-const page = (title: string, ...parts: string[]) =>
-  `<!doctype html><html lang="en"><meta charset="utf-8"><title>${title}</title><body><h1>${title}</h1>${parts.join('')}`;
-const button = (path: string, label: string) =>
-  `<form method="post" action="${path}"><button>${label}</button></form>`;
-const row = ({ handle, device, createdAt, current }: UserSession) => {
-  const browser = safe((device as { browser: string }).browser);
-  const end = current ? 'this one' : button(`/devices/${handle}/end`, 'End');
-  return `<tr><td>${browser}<td>${new Date(createdAt).toISOString()}<td>${end}`;
-};
-const LOGIN = `<form method="post" action="/login"><label>Name <input name="name"></label>
-  <label>Password <input name="password" type="password"></label>
-  <label><input name="remember" type="checkbox"> Remember me</label><button>Log in</button></form>`;
+const utc = (at: number) => new Date(at).toISOString().slice(0, 16).replace('T', ' ');
+const button = (path: string, label: string) => `<button formaction="${path}">${label}</button>`;
+const row = ({ handle, device, createdAt, lastSeenAt, current }: UserSession) =>
+  `<tr><th scope="row">${safe((device as { browser: string }).browser)}<td>${utc(createdAt)}<td>${utc(lastSeenAt)}
+  <td>${current ? '<strong>This device</strong>' : button(`/devices/${handle}/end`, 'End')}`;
+const HEAD = '<tr><th>Device<th>Logged in (UTC)<th>Last seen (UTC)<th>Session';
+const BUTTONS = `<p>${button('/devices/others/end', 'End all others')} ${button('/logout', 'Log out')}`;
+const LOGIN = `<p><label>Name <input name="name" autocomplete="username" required></label>
+  <p><label>Password <input name="password" type="password" autocomplete="current-password" required></label>
+  <p><label><input name="remember" type="checkbox"> Remember me for 30 days</label><p>${button('/login', 'Log in')}`;
+const STYLE =
+  'body { font: 1em/1.5 sans-serif; margin: 2em } th, td { padding: .4em 1em .4em 0; text-align: left }';
 
-export const app = express();
-app.use(sessions.middleware(), express.urlencoded());
+async function show(req: Request, res: Response, title: string, form: string) {
+  const notices = (await sessions.flashes(req, 'notice')).map((text) => `<p role="status">${safe(text)}`);
+  res.set('Cache-Control', 'no-store'); // the back button does not show it after the logout
+  res.send(`<!doctype html><html lang="en"><meta charset="utf-8"><title>${title}</title><style>${STYLE}</style>
+    <h1>${title}</h1>${notices.join('')}<form method="post">${form}</form>`);
+}
 
+export const app = express().use(sessions.middleware(), express.urlencoded(), (req, res, next) => {
+  if (req.get('Origin')?.endsWith(`//${req.get('Host')}`) !== false) next();
+  else res.sendStatus(403); // a form of another site changes nothing, and logs nobody in
+});
 app.get('/', async (req, res) => {
   const user = await sessions.userOf(req);
-  const notices = (await sessions.flashes(req, 'notice')).map((text) => `<p role="status">${safe(text)}</p>`);
-  res.set('Cache-Control', 'no-store'); // private: neither kept by a cache nor shown again by the back button
-  if (user === undefined) return res.send(page('Log in', ...notices, LOGIN));
-  const devices = await sessions.ofUser(user, req).list();
-  const all = button('/devices/end-others', 'End all others') + button('/logout', 'Log out');
-  return res.send(
-    page(`Hello ${safe(user)}`, ...notices, `<table>${devices.map(row).join('')}</table>`, all),
-  );
+  if (user === undefined) return show(req, res, 'Log in', LOGIN);
+  const rows = (await sessions.ofUser(user, req).list()).map(row).join('');
+  return show(req, res, `Devices of ${safe(user)}`, `<table>${HEAD}${rows}</table>${BUTTONS}`);
 });
-
 app.post('/login', async (req, res) => {
-  const { name = '', password = '', remember } = req.body as Record<string, string>;
-  const isGood = timingSafeEqual(scryptSync(password, salt, 32), passwords.get(name) ?? Buffer.alloc(32));
-  if (isGood) await sessions.login(req, name, { remember: remember === 'on' });
-  else await sessions.flash(req, 'notice', 'Wrong name or password.');
-  res.redirect('/');
+  const { name, password, remember } = { ...(req.body as Record<string, unknown>) };
+  const isRight = timingSafeEqual(await hash(password), (await users.get(String(name))) ?? randomBytes(32));
+  if (isRight) await sessions.login(req, String(name), { remember: remember === 'on' });
+  else await sessions.flash(req, 'notice', 'Wrong name or password.'); // whichever, and after the same time
+  res.redirect(303, '/');
 });
 app.post('/logout', async (req, res) => {
   await sessions.logout(req);
-  res.redirect('/');
+  res.redirect(303, '/');
 });
-
-/** Only who has logged in lately ends other devices: not whoever finds this one unlocked. */
-const fresh: RequestHandler = sessions.requireFresh('10m');
-app.post('/devices/end-others', fresh, async (req, res) => {
-  const user = (await sessions.userOf(req)) as string;
-  const ended = await sessions.ofUser(user, req).revokeAll({ except: 'current' });
-  await sessions.flash(req, 'notice', `${ended} ended.`);
-  res.redirect('/');
+app.post('/devices/:which/end', sessions.requireFresh('10m'), async (req, res) => {
+  const devices = sessions.ofUser((await sessions.userOf(req)) as string, req);
+  if (req.params.which === 'others') await devices.revokeAll({ except: 'current' });
+  else await devices.revoke(req.params.which);
+  res.redirect(303, '/');
 });
-app.post('/devices/:handle/end', fresh, async (req, res) => {
-  const user = (await sessions.userOf(req)) as string;
-  await sessions.ofUser(user).revoke(String(req.params['handle']));
-  res.redirect('/');
-});
+const askAgain: ErrorRequestHandler = async (error, req, res, next) => {
+  if (!hasCode(error, 'ERR_SESSION_NOT_FRESH')) next(error);
+  else await show(req, res.status(401), 'Log in again', LOGIN); // it may be somebody who found the device
+};
+app.use(askAgain);
 
 if (require.main === module) {
   const server = app.listen(Number(process.env['PORT'] ?? 3003), () => {
     console.log(`Listening on http://localhost:${(server.address() as AddressInfo).port}`);
   });
+  process.once('SIGTERM', () => server.close(() => void sessions.close()));
 }

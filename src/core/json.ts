@@ -93,8 +93,9 @@ export function parseData(text: string): Record<string, unknown> {
     data = MAY_POLLUTE.test(text)
       ? JSON.parse(text, (key, value: unknown) => (key === '__proto__' ? undefined : value))
       : JSON.parse(text);
-  } catch (error) {
-    throw new SessionError('ERR_SESSION_CORRUPT', 'The stored session is not JSON text.', { cause: error });
+  } catch {
+    // Without the cause: its message quotes what is stored.
+    throw new SessionError('ERR_SESSION_CORRUPT', 'The stored session is not JSON text.');
   }
   if (typeof data !== 'object' || data === null || Array.isArray(data))
     throw new SessionError('ERR_SESSION_CORRUPT', 'The stored session is not a JSON object.');

@@ -88,6 +88,8 @@ export interface Settings {
   readonly clock: Clock;
 }
 
+/** So far from now a Date can still name a moment, ms. */
+const MAX_DATE_MS = 4e15;
 const DEFAULT_NAME = 'connect.sid';
 
 /** @throws {SessionError} ERR_SESSION_OPTIONS saying what is wrong with the first wrong option, and what to give */
@@ -112,7 +114,7 @@ export function settingsOf(options: SessionOptions | null = null): Settings {
   const secrets = secret ? [secret].flat() : null;
   check(
     secrets === null || secrets.every(isSecret),
-    'The secret option must be a string that is not empty, a Buffer or a KeyObject, or a list of them.',
+    'The secret option must be a string, a Buffer or a secret KeyObject that is not empty, or a list of them.',
   );
   check(
     typeof load === 'function' || ['eager', 'lazy'].includes(load),
@@ -123,11 +125,16 @@ export function settingsOf(options: SessionOptions | null = null): Settings {
     isDuration(storeTimeout) && storeTimeout > 0,
     'The storeTimeout option must be a number of milliseconds above 0.',
   );
+  check(isClock(clock), 'The clock option must have now() and after(ms, callback).');
+  check(
+    Object.isExtensible(store),
+    'The store option must be an object that can be given a generate() method.',
+  );
   // Bad attributes that are not a matter of the request are refused here and not by each request.
-  if (typeof cookie !== 'function') new Cookie(cookie);
+  const attributes = typeof cookie === 'function' ? null : attributesOf(cookie);
   return {
     secrets,
-    cookie: typeof cookie === 'function' ? (req) => attributesOf(cookie(req)) : () => cookie,
+    cookie: typeof cookie === 'function' ? (req) => attributesOf(cookie(req)) : () => attributes ?? {},
     newId: (req) => genid(req),
     name,
     proxy,
@@ -149,21 +156,62 @@ function attributesOf(returned: unknown): CookieAttributes {
     typeof returned === 'object' && returned !== null,
     'What the function of the cookie option returns must be an object.',
   );
-  return returned as CookieAttributes;
+  // One that is undefined is not given: it takes no HttpOnly away.
+  const given = Object.entries(returned as CookieAttributes).filter(([, value]) => value !== undefined);
+  const attributes = Object.fromEntries(given) as CookieAttributes;
+  for (const [name, [accepts, expects]] of Object.entries(ATTRIBUTES)) {
+    const value: unknown = attributes[name as keyof CookieAttributes];
+    if (value !== undefined && value !== null && value !== false)
+      check(accepts(value), `cookie.${name} must be ${expects}.`);
+  }
+  // What is left is the Cookie's to say: that expires is no number, for one.
+  new Cookie(attributes);
+  return attributes;
 }
+
+const isText = (value: unknown): boolean => typeof value === 'string';
+const isFlag = (value: unknown): boolean => typeof value === 'boolean';
+const isOneOf =
+  (...words: readonly unknown[]) =>
+  (value: unknown): boolean =>
+    words.includes(value);
+
+/** What an attribute may be, besides what means "none", and in words. */
+const ATTRIBUTES: Readonly<Record<string, readonly [(value: unknown) => boolean, string]>> = {
+  maxAge: [
+    (ms) => typeof ms === 'number' && Math.abs(ms) <= MAX_DATE_MS,
+    'a number of milliseconds, or null for a cookie that ends with the browser',
+  ],
+  // A number is told that maxAge was meant.
+  expires: [(at) => at instanceof Date || at === '' || typeof at === 'number', 'a Date, or null'],
+  path: [isText, 'text'],
+  domain: [isText, 'text'],
+  priority: [isText, "'low', 'medium' or 'high'"],
+  sameSite: [(value) => value === true || isText(value), "true, false, 'lax', 'strict', 'none' or 'auto'"],
+  secure: [isOneOf(true, 'auto', '', 0, 1), "true, false or 'auto'"],
+  httpOnly: [isFlag, 'true or false'],
+  partitioned: [isFlag, 'true or false'],
+};
 
 /** As long as express-session's. */
 const randomId = (): string => randomBytes(24).toString('base64url');
 
 function isSecret(secret: unknown): boolean {
   if (typeof secret === 'string') return secret !== '';
-  return secret instanceof KeyObject || types.isArrayBufferView(secret) || types.isAnyArrayBuffer(secret);
+  if (secret instanceof KeyObject) return (secret.symmetricKeySize ?? 0) > 0;
+  return (types.isArrayBufferView(secret) || types.isAnyArrayBuffer(secret)) && secret.byteLength > 0;
 }
 
 /** express-session takes null, false and '' for an option that is not given. */
 const given = <T>(value: T): NonNullable<T> | undefined => (value ? value : undefined);
 
-const isDuration = (value: unknown): boolean => typeof value === 'number' && value >= 0;
+const isDuration = (value: unknown): boolean =>
+  typeof value === 'number' && Number.isFinite(value) && value >= 0;
+
+const isClock = (value: unknown): boolean => {
+  const { now, after } = (value ?? {}) as Partial<Clock>;
+  return typeof now === 'function' && typeof after === 'function';
+};
 
 function check(isGood: boolean, message: string): void {
   if (!isGood) throw new SessionError('ERR_SESSION_OPTIONS', message);

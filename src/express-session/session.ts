@@ -7,16 +7,16 @@ import type { Clock } from '../core/clock.js';
 import { SessionError } from '../core/errors.js';
 import { ResponseGate } from '../http/response-gate.js';
 import { adaptedStoreOf, type AdaptedStore } from '../stores/adapted-store.js';
-import { limitsOf } from '../stores/express-store.js';
 import { Session, type SessionRequest } from '../stores/session.js';
 import { RecordStore } from '../stores/store.js';
 import { causeOf } from './call-queue.js';
 import { settingsOf, type SessionOptions, type Settings } from './options.js';
 import { freshCookie } from './live-session.js';
 import { isSecure, pathOf } from './request.js';
-import { MemoryStore, recordStoreIn } from './stores.js';
+import { recordStoreIn } from './stores.js';
 import type { Handler } from './types.js';
 import { Visit, type Backend, type VisitRequest } from './visit.js';
+import { SECRET_MISSING, warn, warnOf } from './warnings.js';
 import { Wire } from './wire.js';
 
 const NO_LIMITS = { bytes: Infinity, depth: Infinity, keys: Infinity };
@@ -145,38 +145,4 @@ function generate({ newId, cookie, proxy }: Settings, req: VisitRequest): void {
   const fresh = new Session(req as SessionRequest);
   fresh.cookie = freshCookie(cookie(req), isSecure(req, proxy));
   req.session = fresh;
-}
-
-const SECRET_MISSING =
-  'The secret option is required for sessions (is the environment variable set?), unless cookie-parser sets req.secret.';
-
-/** What was said: each thing once, however many middlewares there are. */
-const said = new Set<string>();
-
-function warn(type: string, code: string, message: string): void {
-  if (said.has(message)) return;
-  said.add(message);
-  process.emitWarning(message, { type, code });
-}
-
-function warnOf(options: SessionOptions, inUse: Settings['store']): void {
-  const { store } = options;
-  if (store && recordStoreIn(store) === null && !RecordStore.is(store))
-    warn('SessionWarning', ...limitsOf(store));
-  if (inUse instanceof MemoryStore && process.env['NODE_ENV'] === 'production')
-    warn(
-      'SessionWarning',
-      'WARN_SESSION_MEMORY',
-      'Sessions are kept in the memory of this process: a restart forgets them and other processes do not see them. ' +
-        'Give session() a store.',
-    );
-  if (!options.secret) warn('SessionWarning', 'WARN_SESSION_SECRET', SECRET_MISSING);
-  for (const name of ['resave', 'saveUninitialized'] as const) {
-    if (options[name] === undefined)
-      warn(
-        'DeprecationWarning',
-        `WARN_SESSION_${name.toUpperCase()}`,
-        `session(): the option ${name} has no good default; set it to false.`,
-      );
-  }
 }

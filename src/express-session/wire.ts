@@ -4,9 +4,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import type { SessionId } from '../core/contract.js';
 import { cookieValues } from '../core/cookie.js';
+import { SessionError } from '../core/errors.js';
 import { appendCookie } from '../http/session-cookie.js';
 import { Cookie } from '../stores/session.js';
 import { isSecure } from './request.js';
+import { warn } from './warnings.js';
 
 /** What cookie-parser puts on a request. */
 type WithParsedCookies = IncomingMessage & {
@@ -15,6 +17,11 @@ type WithParsedCookies = IncomingMessage & {
 };
 
 const PREFIX = 's:';
+const WITHHELD =
+  'A secure session cookie was not sent, because the request did not come over TLS, or Express does not know: ' +
+  "behind a proxy that ends TLS, app.set('trust proxy', ...) or the option proxy.";
+/** No browser keeps a longer cookie. */
+const MAX_LENGTH = 4_096;
 
 export class Wire {
   readonly #name: string;
@@ -36,10 +43,19 @@ export class Wire {
     return `${PREFIX}${id}.${mac(this.#secrets[0] as CipherKey, id)}`;
   }
 
-  /** A secure cookie stays away from a connection that is not. @throws {TypeError} for an attribute no cookie can have */
+  /** A secure cookie stays away from a connection that is not. @throws {SessionError} ERR_SESSION_COOKIE */
   set(req: IncomingMessage, res: ServerResponse, cookie: Cookie, id: string): void {
-    if (!cookie.secure || isSecure(req, this.#proxy))
-      appendCookie(res, cookie.serialize(this.#name, this.sign(id)));
+    if (cookie.secure && !isSecure(req, this.#proxy)) {
+      warn('SessionWarning', 'WARN_SESSION_INSECURE', WITHHELD);
+      return;
+    }
+    let line: string;
+    try {
+      line = cookie.serialize(this.#name, this.sign(id));
+    } catch (cause) {
+      throw new SessionError('ERR_SESSION_COOKIE', (cause as Error).message, { cause });
+    }
+    appendCookie(res, line);
   }
 
   clear(req: IncomingMessage, res: ServerResponse, cookie: Cookie): void {
@@ -66,7 +82,7 @@ export class Wire {
   }
 
   #verify(value: string): SessionId | null {
-    const dot = value.lastIndexOf('.');
+    const dot = value.length > MAX_LENGTH ? -1 : value.lastIndexOf('.');
     if (!value.startsWith(PREFIX) || dot < 0) return null;
     const id = value.slice(PREFIX.length, dot);
     if (id === '') return null;

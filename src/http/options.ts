@@ -1,5 +1,5 @@
 // The options of SessionManager: what they are, what they may be, and what they come down to.
-import type { IncomingMessage } from 'node:http';
+import { IncomingMessage } from 'node:http';
 
 import { systemClock, type Clock } from '../core/clock.js';
 import {
@@ -236,8 +236,8 @@ const schema = ({ z, field }: Fields) => {
     touchAfter: field(duration.or(z.literal(0)), `${A_DURATION}, or 0 for every use`),
     load: field(z.enum(['lazy', 'eager']).or(fn), "'lazy', 'eager' or a function of the request"),
     property: field(
-      z.string().min(1).or(z.literal(false)),
-      'the name of a property of the request, or false',
+      text((name) => name !== '' && !isTaken(name)).or(z.literal(false)),
+      'the name of a property that requests do not have, or false',
     ),
     initial: field(fn, 'a function of the request that returns an object'),
     storeTimeout: field(duration, A_DURATION),
@@ -279,7 +279,7 @@ function brokenRules(options: Partial<SessionManagerOptions>): string[] {
       '"renewEvery" needs a store that keeps the contract (RecordStore): another one forgets the old id at once',
     );
   const cookie = resolveCookie(options.cookie ?? {});
-  const name = String(options.cookieName);
+  const name = typeof options.cookieName === 'string' ? options.cookieName : '';
   if (/^__Host-/i.test(name) && !isHostBound(cookie))
     faults.push(
       'a "cookieName" that starts with __Host- asks for cookie.secure: true, path "/" and no domain',
@@ -375,6 +375,13 @@ function isOwnHeader(name: unknown): boolean {
     !/^x-(forwarded|real|frame|content|powered|xss|request)/i.test(name)
   );
 }
+
+/** What Node and Express put on a request. */
+const isTaken = (name: string): boolean =>
+  name in IncomingMessage.prototype ||
+  /^(socket|client|url|method|httpVersion|raw\w+|status\w+|complete|aborted|upgrade|res|next|app|params|query|body|route|baseUrl|originalUrl|cookies|signedCookies|secret|sessionID|sessionStore)$/.test(
+    name,
+  );
 
 const isNamed = (key: unknown): key is Required<SigningKey> =>
   typeof key === 'object' && key !== null && 'id' in key;

@@ -104,7 +104,8 @@ export class Cookie {
   }
 
   set maxAge(ms: number | Date | null | undefined | false) {
-    if (ms && typeof ms !== 'number' && !(ms instanceof Date))
+    const isMoment = typeof ms !== 'number' || !Number.isNaN(new Date(Date.now() + ms).valueOf());
+    if ((ms && typeof ms !== 'number' && !(ms instanceof Date)) || !isMoment)
       throw new SessionError(
         'ERR_SESSION_VALUE',
         'cookie.maxAge must be a number of milliseconds, or null for a cookie that ends with the browser.',

@@ -62,7 +62,7 @@ async function open(setting: Setting = {}): Promise<Race> {
 }
 
 describe.each(EXPRESS)('%s', (_name, express) => {
-  it('P2 rejects explicit writes of a request that is slower than a logout', async () => {
+  it('P2 S29 rejects explicit writes of a request that is slower than a logout', async () => {
     const race = await open({ express });
     const { client, memory, sessions } = race;
     const answer = await race.slow(
@@ -82,7 +82,7 @@ describe.each(EXPRESS)('%s', (_name, express) => {
     expect(await memory.length()).toBe(0);
   });
 
-  it('P2 drops an implicit change of a request that is slower than a logout: no cookie, the response as ever', async () => {
+  it('P2 S29 drops an implicit change of a request that is slower than a logout: no cookie, the response as ever', async () => {
     const race = await open({ express });
     const { client, memory, sessions } = race;
     const told: unknown[] = [];
@@ -123,7 +123,7 @@ it.each(['set', 'touch', 'read'] as const)(
   },
 );
 
-it('P2 does not wipe the cookie of a newer login with a slow old response', async () => {
+it('P2 S30 does not wipe the cookie of a newer login with a slow old response', async () => {
   const race = await open();
   const { client, sessions } = race;
   const answer = await race.slow(

@@ -12,7 +12,7 @@ describe('randomId', () => {
     for (const id of ids) expect(id).toMatch(/^[A-Za-z0-9_-]{43}$/);
   });
 
-  it('asks the random source for 32 bytes and uses every one of them', () => {
+  it('S1 asks the random source for 32 bytes and uses every one of them', () => {
     const bytes = Buffer.from(Array.from({ length: 32 }, (_, index) => 255 - index));
     const asked: number[] = [];
     const id = randomId((size) => {
@@ -23,7 +23,7 @@ describe('randomId', () => {
     expect(Buffer.from(id, 'base64url')).toEqual(bytes);
   });
 
-  it('fails when the random source fails: there is no weaker id to fall back to', () => {
+  it('S1 fails when the random source fails: there is no weaker id to fall back to', () => {
     const broken = new Error('no entropy');
     expect(() =>
       randomId(() => {
@@ -38,7 +38,7 @@ describe('randomId', () => {
     ['a string', 'x'.repeat(32) as unknown as Buffer],
     ['a plain array', Array.from({ length: 32 }, () => 0) as unknown as Buffer],
     ['nothing', undefined as unknown as Buffer],
-  ])('refuses a random source that returns %s', (_what, bytes) => {
+  ])('S1 refuses a random source that returns %s', (_what, bytes) => {
     const error = thrownBy(() => randomId(() => bytes));
     expect(error).toMatchObject({ code: 'ERR_SESSION_ID' });
     expect(error.message).toBe('The random source must return a Buffer of 32 bytes.');

@@ -79,6 +79,27 @@ it('stores, for each key both changed, the value of the later commit', () => {
   );
 });
 
+it('holds, after any commits from any bases, what a model that knows single keys holds', () => {
+  const step = fc.record({ mine: data, base: fc.option(data), writesOnLatest: fc.boolean() });
+  fc.assert(
+    fc.property(data, fc.array(step, { maxLength: 8 }), (start, steps) => {
+      const draft = new Draft(encode(start), DEFAULT_LIMITS);
+      const model = new Map(Object.entries(start));
+      for (const { mine, base, writesOnLatest } of steps) {
+        const from = writesOnLatest ? Object.fromEntries(model) : (base ?? start);
+        draft.change(writesOnLatest ? draft.text : encode(from), encode(mine));
+        for (const name of new Set([...Object.keys(from), ...Object.keys(mine)])) {
+          if (JSON.stringify(from[name]) === JSON.stringify(mine[name])) continue;
+          if (Object.hasOwn(mine, name)) model.set(name, mine[name]);
+          else model.delete(name);
+        }
+        expect(parse(draft.text)).toEqual(Object.fromEntries(model));
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
 it('makes text in the one order an object of that text would have', () => {
   fc.assert(
     fc.property(data, data, data, (base, first, second) => {

@@ -61,7 +61,7 @@ it.each([null, undefined, 5, 'x', []])('refuses %p as options', (options) => {
   }).toThrow('Wrong options for Thing: the options must be an object.');
 });
 
-it('never shows the value of an option: it may be a secret', () => {
+it('S41 never shows the value of an option: it may be a secret', () => {
   const error = thrownBy(() => {
     check({ secret: { value: 'hunter2' }, hunter: 'hunter2' });
   });

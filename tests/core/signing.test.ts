@@ -40,7 +40,7 @@ it('refuses in cookie B what was signed for cookie A (S5)', () => {
   expect(new Signer('a', ['one']).verify(`b${new Signer('ab', ['one']).sign(id)}`)).toBeNull();
 });
 
-it('refuses every other spelling of a good signature', () => {
+it('S4 refuses every other spelling of a good signature', () => {
   const signer = new Signer('sid', ['one']);
   const [, signature = ''] = signer.sign(id).split('.');
   expect(Buffer.from(respelled(signature), 'base64url')).toEqual(Buffer.from(signature, 'base64url'));
@@ -56,7 +56,7 @@ it('refuses every other spelling of a good signature', () => {
     expect(signer.verify(`${id}.${spelling}`)).toBeNull();
 });
 
-it('refuses an id without a signature, a bare dot, and an id that is none under a good signature', () => {
+it('S4 refuses an id without a signature, a bare dot, and an id that is none under a good signature', () => {
   const signer = new Signer('sid', ['one']);
   const short = 'short' as typeof id;
   for (const value of ['', '.', id, `${id}.`, `.${id}`, signer.sign(short)])
@@ -79,7 +79,7 @@ it('needs a secret to sign, and verifies nothing without one', () => {
   expect(signer.verify(new Signer('sid', ['one']).sign(id))).toBeNull();
 });
 
-it('never throws and never verifies, whatever the text is', () => {
+it('S4 never throws and never verifies, whatever the text is', () => {
   const signer = new Signer('sid', ['one', 'two']);
   const text = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 400 }),
@@ -91,7 +91,7 @@ it('never throws and never verifies, whatever the text is', () => {
   fc.assert(fc.property(text, (value) => signer.verify(value) === null));
 });
 
-it('never verifies a signed value with one character changed', () => {
+it('S4 never verifies a signed value with one character changed', () => {
   const signer = new Signer('sid', ['one']);
   const signed = signer.sign(id);
   fc.assert(

@@ -80,7 +80,7 @@ describe.each(EXPRESS)('%s', (_name, express) => {
     expect(JSON.parse((await client.get('/get')).body)).toEqual([values, true, null]);
   });
 
-  it('creates nothing by reading, touching, deleting or destroying a session that is not there', async () => {
+  it('S45 creates nothing by reading, touching, deleting or destroying a session that is not there', async () => {
     const { calls, client, memory, on, sessions } = await open();
     on('/', async (req, res) => {
       res.json([
@@ -98,7 +98,7 @@ describe.each(EXPRESS)('%s', (_name, express) => {
     expect(calls.count()).toBe(0);
   });
 
-  it('ends a session for good and clears its cookie', async () => {
+  it('S28 ends a session for good and clears its cookie', async () => {
     const { client, on, sessions, browser } = await open();
     on('/set', async (req, res) => {
       await sessions.set(req, 'a', 1);
@@ -122,7 +122,7 @@ describe.each(EXPRESS)('%s', (_name, express) => {
     expect((await thief.get('/all')).body).toBe('{}');
   });
 
-  it.each([true, false])('gives another id and keeps the data only if asked (%s)', async (keepData) => {
+  it.each([true, false])('S12 gives another id and keeps the data only if asked (%s)', async (keepData) => {
     const { client, on, sessions, browser } = await open();
     on('/set', async (req, res) => {
       await sessions.set(req, 'a', 1);

@@ -51,7 +51,7 @@ it.each([true, false])(
   },
 );
 
-it('never returns an expired session of a store that does', async () => {
+it('S26 never returns an expired session of a store that does', async () => {
   const { client, clock, memory, on, sessions } = await open({ maxAge: HOUR, asyncOnly: true });
   await client.get('/set');
   const [stale] = await storedRecords(memory);

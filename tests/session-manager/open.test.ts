@@ -100,14 +100,14 @@ describe('open(req)', () => {
   });
 
   it.each(['http://evil.example', 'null', 'http://127.0.0.1:1', 'not a url'])(
-    'refuses a page of another origin: %s',
+    'S52 refuses a page of another origin: %s',
     async (origin) => {
       const req = await upgrade({ cookie: await get('/'), origin });
       await expect(sessions.open(req)).rejects.toMatchObject({ code: 'ERR_SESSION_ORIGIN', status: 403 });
     },
   );
 
-  it('takes a page of its own host, one that is named, and a client without an origin', async () => {
+  it('S52 takes a page of its own host, one that is named, and a client without an origin', async () => {
     const cookie = await get('/');
     const own = await upgrade({ cookie, origin: `http://localhost:${port}` });
     expect(await sessions.open(own)).not.toBeNull();
@@ -118,7 +118,7 @@ describe('open(req)', () => {
     expect(await sessions.open(bare)).not.toBeNull();
   });
 
-  it('tells at once when a request of this process ends the session', async () => {
+  it('S52 tells at once when a request of this process ends the session', async () => {
     const cookie = await get('/');
     const session = await sessions.open(await upgrade({ cookie }));
     const reasons: string[] = [];
@@ -129,7 +129,7 @@ describe('open(req)', () => {
     expect(reasons).toEqual(['destroy']);
   });
 
-  it('tells within half a minute when somebody else ended it, and when its time is over', async () => {
+  it('S52 tells within half a minute when somebody else ended it, and when its time is over', async () => {
     const reasons: string[] = [];
     const elsewhere = await sessions.open(await upgrade({ cookie: await get('/') }));
     elsewhere?.onEnd((reason) => reasons.push(`elsewhere: ${reason}`));

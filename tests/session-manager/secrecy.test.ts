@@ -115,7 +115,7 @@ it('S41 keeps the secret out of util.inspect(req), however deep', async () => {
   expect(text.includes(SECRET)).toBe(false);
 });
 
-it('P4 lists sessions by handle: sha256: and 64 hex digits', async () => {
+it('P4 S41 lists sessions by handle: sha256: and 64 hex digits', async () => {
   const { client, on, sessions } = await createWorld({ plainIds: true });
   on('/', async (req, res) => {
     await sessions.set(req, 'a', 1);

@@ -10,7 +10,7 @@ import type { Rows } from '../support/express-stores.js';
 import { HOUR } from './support.js';
 
 describe('an ended session', () => {
-  it('stays ended for a minute, whatever is written and touched', async () => {
+  it('S29 stays ended for a minute, whatever is written and touched', async () => {
     const { rows, clock, record, store, end } = adapted();
     await store.insert(record);
     expect(await end()).toBe(true);
@@ -104,7 +104,7 @@ describe('an ended session', () => {
     expect(await end()).toBe(true);
   });
 
-  it('is revived by no touch of somebody who read it in time', async () => {
+  it('S29 is revived by no touch of somebody who read it in time', async () => {
     const { rows, clock, record, store } = adapted((rows) => ({
       // As some stores do: what they touch is there afterwards.
       async touch(sid: string, stored: StoredSession) {
@@ -158,7 +158,7 @@ describe('a touch that was under way', () => {
     expect((await store.find(record.key))?.data).toBe('{"visits":2}');
   });
 
-  it('brings no ended session back, not even when its end is forgotten', async () => {
+  it('S29 brings no ended session back, not even when its end is forgotten', async () => {
     const slow = createGate();
     const { rows, clock, record, store, end } = adapted((rows) => readAndWrite(rows, slow.opened));
     await store.insert(record);

@@ -62,7 +62,7 @@ describe('another writer of the same store', () => {
 });
 
 describe('the end of a session', () => {
-  it('is its expiry or its deadline, whatever the store still has', async () => {
+  it('S26 S27 is its expiry or its deadline, whatever the store still has', async () => {
     const { rows, clock, record, store } = adapted();
     await store.insert(record);
     await store.insert({ ...record, key: keyOf('b'), expiresAt: null, deadlineAt: clock.now() + 2 * HOUR });

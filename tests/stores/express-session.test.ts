@@ -91,7 +91,7 @@ describe.each(EXPRESS)('%s', (_name, express) => {
     await stop();
   });
 
-  it('keeps no id at rest, and the data of a session only', async () => {
+  it('S11 keeps no id at rest, and the data of a session only', async () => {
     const { store, client, stop } = await start();
     await client.get('/count');
     const { id } = JSON.parse((await client.get('/read')).body) as { id: string };
@@ -102,14 +102,14 @@ describe.each(EXPRESS)('%s', (_name, express) => {
     await stop();
   });
 
-  it('starts without a row or a cookie for a visitor that does nothing', async () => {
+  it('S45 starts without a row or a cookie for a visitor that does nothing', async () => {
     const { store, client, stop } = await start();
     expect((await client.get('/read')).cookies).toEqual([]);
     expect(await store.length()).toBe(0);
     await stop();
   });
 
-  it('ends a session at logout, and the old cookie begins at one again', async () => {
+  it('S28 ends a session at logout, and the old cookie begins at one again', async () => {
     const { store, client, stop } = await start();
     await client.get('/count');
     const before = client.cookie;
@@ -134,7 +134,7 @@ describe.each(EXPRESS)('%s', (_name, express) => {
     await stop();
   });
 
-  it('renews the id at login: the old one opens nothing', async () => {
+  it('S12 renews the id at login: the old one opens nothing', async () => {
     const { client, stop } = await start();
     await client.get('/count');
     const before = client.cookie;

@@ -125,7 +125,7 @@ function untouched(files: Map<string, Snapshot>): Map<string, Snapshot> {
 }
 
 it.each(Object.entries(FAULTS))(
-  'gives a typed error that says what to do, and changes nothing, whatever the first use is: a path that is %s',
+  'S54 gives a typed error that says what to do, and changes nothing, whatever the first use is: a path that is %s',
   async (_, [spoil, says]) => {
     const path = freshPath();
     spoil(path);
@@ -180,7 +180,7 @@ it('takes a directory that the operator made, and the files that lie in it', asy
   expect(readFileSync(join(path, 'README'), 'utf8')).toBe('Sessions of the shop.');
 });
 
-it('is checked again when it changes: opened to others, it is refused from the next call on', async () => {
+it('S54 is checked again when it changes: opened to others, it is refused from the next call on', async () => {
   const { store, add, path } = fileWorld();
   await add(ID);
   chmodSync(path, 0o777);
@@ -190,7 +190,7 @@ it('is checked again when it changes: opened to others, it is refused from the n
   expect(await store.find(KEY)).not.toBeNull();
 });
 
-it('F9 is no empty store when it is gone or swapped for a link, and goes on when it is back', async () => {
+it('F9 S54 is no empty store when it is gone or swapped for a link, and goes on when it is back', async () => {
   const { store, add, path } = fileWorld();
   await add(ID);
   renameSync(path, `${path}.away`);

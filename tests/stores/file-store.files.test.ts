@@ -104,7 +104,7 @@ describe('a touch', () => {
     expect(store.findSync(KEY)).toBeNull();
   });
 
-  it('revives nothing: not what is gone, not what is over, not what is closed', async () => {
+  it('S29 revives nothing: not what is gone, not what is over, not what is closed', async () => {
     const { store, add, clock, filesOf } = fileWorld();
     expect(await store.extend(KEY, clock.now() + HOUR)).toBe(false);
     const first = await add(ID);

@@ -79,7 +79,7 @@ describe('where a session lies', () => {
   });
 
   it.each([[undefined], [null], [''], [5], [{}], [['a']], [Buffer.from('a')]])(
-    'refuses %p in the place of an id',
+    'S57 refuses %p in the place of an id',
     (wrong) => {
       const { store } = fileWorld();
       expect(thrownBy(() => store._getFilePath(wrong as string)).code).toBe('ERR_SESSION_ID');

@@ -41,7 +41,7 @@ describe('options', () => {
 });
 
 describe('expiry', () => {
-  it('forgets a session when its time is over, with the sweeper stopped, and tells by handle (P7)', async () => {
+  it('S26 forgets a session when its time is over, with the sweeper stopped, and tells by handle (P7)', async () => {
     const { clock, store, add, events } = storeOf();
     const { key } = await add('a');
     await clock.advance(HOUR - 1);
@@ -53,7 +53,7 @@ describe('expiry', () => {
     expect(events).toHaveLength(1);
   });
 
-  it('ends at the deadline, whatever the expiry says', async () => {
+  it('S27 ends at the deadline, whatever the expiry says', async () => {
     const { clock, store, add } = storeOf();
     const { key } = await add('a', { deadlineAt: clock.now() + 1_000 });
     await clock.advance(999);
@@ -201,7 +201,7 @@ describe('maxSessions', () => {
     expect([(await names()).sort(), events]).toEqual([['a', 'b'], []]);
   });
 
-  it('lets a flood of guests leave the users alone', async () => {
+  it('S46 lets a flood of guests leave the users alone', async () => {
     const { add, names } = storeOf({ maxSessions: 100 });
     for (let at = 0; at < 50; at++) await add(`user ${String(at)}`, { owner: String(at) });
     for (let at = 0; at < 1_000; at++) await add(`guest ${String(at)}`);

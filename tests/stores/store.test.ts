@@ -305,7 +305,7 @@ describe('destroy', () => {
 
 describe('names that are none', () => {
   it.each(['', undefined, null, 5, {}, ['a']])(
-    '%p is refused by every method, with a code (S33)',
+    'S57 %p is refused by every method, with a code (S33)',
     async (name) => {
       const store = storeOf();
       const sid = name as string;
