@@ -104,7 +104,9 @@ export class Cookie {
   }
 
   set maxAge(ms: number | Date | null | undefined | false) {
-    const isMoment = typeof ms !== 'number' || !Number.isNaN(new Date(Date.now() + ms).valueOf());
+    // NaN goes back to where it came from, an `expires` that is no time: that is an error when the cookie is sent.
+    const isOwn = Object.is(ms, NaN) && Object.is(this.originalMaxAge, NaN);
+    const isMoment = typeof ms !== 'number' || isOwn || !Number.isNaN(new Date(Date.now() + ms).valueOf());
     if ((ms && typeof ms !== 'number' && !(ms instanceof Date)) || !isMoment)
       throw new SessionError(
         'ERR_SESSION_VALUE',
