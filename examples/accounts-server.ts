@@ -3,7 +3,7 @@ import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 
-import express, { type ErrorRequestHandler, type Request, type Response } from 'express';
+import express, { type NextFunction, type Request, type Response } from 'express';
 import SessionManager, { hasCode, type UserSession } from 'session-store-js';
 
 export const sessions = new SessionManager({
@@ -23,13 +23,14 @@ const button = (path: string, label: string) => `<button formaction="${path}">${
 const row = ({ handle, device, createdAt, lastSeenAt, current }: UserSession) =>
   `<tr><th scope="row">${safe((device as { browser: string }).browser)}<td>${utc(createdAt)}<td>${utc(lastSeenAt)}
   <td>${current ? '<strong>This device</strong>' : button(`/devices/${handle}/end`, 'End')}`;
-const HEAD = '<tr><th>Device<th>Logged in (UTC)<th>Last seen (UTC)<th>Session';
+const HEAD = '<tr><th>Device<th>Logged in, UTC<th>Last seen, UTC<th>Session';
 const BUTTONS = `<p>${button('/devices/others/end', 'End all others')} ${button('/logout', 'Log out')}`;
 const LOGIN = `<p><label>Name <input name="name" autocomplete="username" required></label>
   <p><label>Password <input name="password" type="password" autocomplete="current-password" required></label>
   <p><label><input name="remember" type="checkbox"> Remember me for 30 days</label><p>${button('/login', 'Log in')}`;
-const STYLE =
-  'body { font: 1em/1.5 sans-serif; margin: 2em } th, td { padding: .4em 1em .4em 0; text-align: left }';
+const STYLE = `body { font: 1em/1.5 sans-serif; max-width: 64em; margin: 2em auto; padding: 0 1em }
+  table { border-collapse: collapse } th, td { padding: .5em; border-top: 1px solid #ccc; text-align: left }
+  [scope] { font-weight: normal } button, input { font: inherit }`;
 
 async function show(req: Request, res: Response, title: string, form: string) {
   const notices = (await sessions.flashes(req, 'notice')).map((text) => `<p role="status">${safe(text)}`);
@@ -65,11 +66,10 @@ app.post('/devices/:which/end', sessions.requireFresh('10m'), async (req, res) =
   else await devices.revoke(req.params.which);
   res.redirect(303, '/');
 });
-const askAgain: ErrorRequestHandler = async (error, req, res, next) => {
+app.use(async (error: unknown, req: Request, res: Response, next: NextFunction) => {
   if (!hasCode(error, 'ERR_SESSION_NOT_FRESH')) next(error);
   else await show(req, res.status(401), 'Log in again', LOGIN); // it may be somebody who found the device
-};
-app.use(askAgain);
+});
 
 if (require.main === module) {
   const server = app.listen(Number(process.env['PORT'] ?? 3003), () => {

@@ -309,11 +309,22 @@ describe('an app written for express-session', () => {
   );
 });
 
+/** A path, what its answer shows, and the form that is sent there, if any. */
+type Step = [path: string, shown: string, form?: Record<string, string>];
+
+const COUNTS = [1, 2, 3].map((visits): Step => ['/', `this page ${String(visits)} times`]);
+const LOGS_IN: Step[] = [
+  ['/', '<h1>Log in'],
+  ['/login', 'Redirecting to /', { name: 'ada', password: 'lovelace' }],
+  ['/', '<h1>Devices of ada'],
+];
+
 describe.each([
-  ['npm start', 'examples/memory-server.ts'],
-  ['npm run start:file', 'examples/file-server.ts'],
-])('%s', (_command, example) => {
-  it('builds what is missing, prints its address, counts, and ends by itself on SIGTERM', async () => {
+  ['npm start', 'examples/memory-server.ts', COUNTS],
+  ['npm run start:file', 'examples/file-server.ts', COUNTS],
+  ['npm run start:accounts', 'examples/accounts-server.ts', LOGS_IN],
+])('%s', (_command, example, steps) => {
+  it('builds what is missing, prints its address, serves, and ends by itself on SIGTERM', async () => {
     const build = spawnSync(process.execPath, ['scripts/build.mjs', '--if-needed'], { cwd: ROOT });
     expect(build.status).toBe(0);
     // In a directory of its own, where the file server puts its sessions.
@@ -337,9 +348,13 @@ describe.each([
       });
     });
     let cookie = '';
-    for (const visits of [1, 2, 3]) {
-      const response = await fetch(address, { headers: { cookie, connection: 'close' } });
-      expect(await response.text()).toContain(`this page ${String(visits)} times`);
+    for (const [path, shown, form] of steps) {
+      const response = await fetch(new URL(path, address), {
+        headers: { cookie, connection: 'close' },
+        redirect: 'manual',
+        ...(form === undefined ? null : { method: 'POST', body: new URLSearchParams(form) }),
+      });
+      expect(await response.text()).toContain(shown);
       cookie = response.headers.getSetCookie()[0]?.split(';')[0] ?? cookie;
     }
     child.kill('SIGTERM');
