@@ -38,7 +38,7 @@ export function closedRecord(
     createdAt: record.createdAt,
     deadlineAt: null,
     idleMs: null,
-    expiresAt: at + Math.max(CLOSED_FOR_MS, followMs ?? 0),
+    expiresAt: at + (followMs ?? 0) + CLOSED_FOR_MS,
     closed: {
       at,
       ...(movedTo === undefined ? null : { movedTo }),

@@ -29,16 +29,20 @@ export function login(
   userId: string,
   { remember = false, keepData = false }: LoginOptions,
 ): Promise<void> {
-  const { absoluteTimeout, rememberFor, maxAge, clock } = engine.config;
-  const owner = checkedUser(userId);
-  const device = deviceOf(engine, req);
-  const idleMs = remember ? rememberFor : maxAge;
-  const longest =
-    remember && absoluteTimeout !== null ? Math.max(absoluteTimeout, rememberFor) : absoluteTimeout;
-  const deadlineAt = longest === null ? null : clock.now() + longest;
-  const meta = device === undefined ? null : { meta: { device } };
-  const begun = { owner, idleMs, deadlineAt, ...meta };
-  return requestSession(req, engine).login(begun, keepData, new UserSeats(engine, owner));
+  return requestSession(req, engine).login(() => {
+    const { absoluteTimeout, rememberFor, maxAge, clock } = engine.config;
+    const owner = checkedUser(userId);
+    const device = deviceOf(engine, req);
+    const longest =
+      remember && absoluteTimeout !== null ? Math.max(absoluteTimeout, rememberFor) : absoluteTimeout;
+    const begun = {
+      owner,
+      idleMs: remember ? rememberFor : maxAge,
+      deadlineAt: longest === null ? null : clock.now() + longest,
+      ...(device === undefined ? null : { meta: { device } }),
+    };
+    return { begun, seats: new UserSeats(engine, owner) };
+  }, keepData);
 }
 
 class UserSeats implements Seats {

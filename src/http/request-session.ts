@@ -29,6 +29,12 @@ export interface Seats {
   take(session: SessionKey): Promise<void>;
 }
 
+/** How a login begins, and where it has its place. */
+export interface Login {
+  readonly begun: Begun & { readonly owner: string };
+  readonly seats: Seats;
+}
+
 /** Whether a call needs the session's data, or works on one that cannot be read, too. */
 type Needed = 'readable' | 'unreadable too';
 
@@ -169,11 +175,15 @@ export class RequestSession implements GateParty {
     return this.#view.record;
   }
 
-  /** Begins a session of a user, in the place of the one that was. Stored when it resolves. */
-  login(begun: Begun & { readonly owner: string }, keepData: boolean, seats: Seats): Promise<void> {
+  /**
+   * Begins a session of a user, in the place of the one that was. Stored when it resolves.
+   * @param prepare Says how it begins. What it throws fails the call, and the response if nobody awaits that.
+   */
+  login(prepare: () => Login, keepData: boolean): Promise<void> {
     return this.#turnTo(
       async (beginning) => {
         assertMayBegin(beginning);
+        const { begun, seats } = prepare();
         await seats.assertFree(this.key);
         if (keepData && this.#view.state === 'live') await this.#save(beginning);
         await this.#view.login(begun, keepData);

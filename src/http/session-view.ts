@@ -109,6 +109,8 @@ export class SessionView {
   makeWritable(beginning: Beginning): void {
     if (this.state === 'live') return;
     this.#assertNotEnded();
+    // The old id of a session that was renewed: the client has the new one by now, and a cookie would take it away.
+    if (this.session?.record?.closed?.followUntil !== undefined) throw sessionEnded();
     assertMayBegin(beginning);
     this.#engine.assertMayBegin(this.#req);
     this.session = beginSession(this.#engine, this.#req, { deadlineAt: this.#deadline });
