@@ -11,10 +11,11 @@ import {
   type SessionRecord,
 } from './core/contract.js';
 import { SessionError } from './core/errors.js';
+import { FLASH } from './core/schema.js';
 import { decodeData } from './core/json.js';
 import type { Duration } from './core/duration.js';
 import { Engine, type SessionEvents } from './http/engine.js';
-import { FLASH, takeMessages, withMessage } from './http/flash.js';
+import { takeMessages, withMessage } from './http/flash.js';
 import { requireFresh } from './http/fresh.js';
 import { login, type LoginOptions } from './http/login.js';
 import {

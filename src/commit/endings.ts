@@ -12,23 +12,33 @@ import type { StoreCalls } from './store-calls.js';
 /** How often in a row a session may have been renewed while one request was under way. */
 export const MAX_HOPS = 8;
 
-/** Closes a session, wherever a scheduled renewal moved it. False if it had ended already. */
+/**
+ * Closes a session, wherever a scheduled renewal moved it. False if it had ended already.
+ * @param onEnd Told under which key it ended.
+ */
 export async function close(
   calls: StoreCalls,
   clock: Clock,
   key: SessionKey,
   record: SessionRecord | null,
+  onEnd: (key: SessionKey) => void = () => undefined,
 ): Promise<boolean> {
   let current = record ?? (await calls.find(key, true));
   for (let attempt = 0; await mayTry(attempt, calls); attempt++) {
     if (!isLiving(current)) current = await successorOf(calls, clock, current);
     if (current === null) return false;
     const found = await put(calls, closedRecord(current, clock.now()), current);
-    if (found === 'landed') return true;
+    if (found === 'landed') {
+      onEnd(current.key);
+      return true;
+    }
     current = found;
   }
   // Whatever goes on writing to it: what is gone cannot be replaced.
-  return calls.remove(current?.key ?? key);
+  const last = current?.key ?? key;
+  const wasThere = await calls.remove(last);
+  if (wasThere) onEnd(last);
+  return wasThere;
 }
 
 /** The living session that a scheduled renewal put in the place of this one, while the old id is still good; or null. */
@@ -75,17 +85,26 @@ export async function moveTo(
 ): Promise<SessionRecord> {
   let old = record ?? (await calls.find(key, true));
   let moved: SessionRecord | null = null;
+  let mayHaveClosed = false;
   try {
     for (let attempt = 0; await mayTry(attempt, calls); attempt++) {
-      if (!isLiving(old)) throw sessionEnded();
+      const isRenewal = inheritance.followMs !== undefined;
+      if (!isLiving(old) && !isRenewal) old = await successorOf(calls, clock, old);
+      // Of two renewals at once the second one finds another key, and leaves it as it is.
+      if (!isLiving(old) || (isRenewal && old.key !== key)) throw sessionEnded();
       moved = await copy(calls, clock, old, moved, successor, inheritance);
-      const found = await put(calls, closedRecord(old, clock.now(), moved.key, inheritance.followMs), old);
+      const closed = closedRecord(old, clock.now(), moved.key, inheritance.followMs);
+      mayHaveClosed = isRenewal;
+      const found = await put(calls, closed, old);
       if (found === 'landed') return moved;
+      mayHaveClosed = false;
       old = found;
     }
     throw tooManyAttempts();
   } catch (error) {
-    if (moved !== null) await calls.remove(moved.key).catch(() => undefined);
+    // The store failed, and the old record may be closed all the same, or yet be: then this is where it leads to. If it
+    // is not, nobody knows the id of this one, and its time will be over.
+    if (moved !== null && !mayHaveClosed) await calls.remove(moved.key).catch(() => undefined);
     throw error;
   }
 }

@@ -133,10 +133,13 @@ export class Lanes {
     });
   }
 
-  /** Ends a session for good. False if it had ended already. */
-  end(key: SessionKey, record: SessionRecord | null): Promise<boolean> {
+  /**
+   * Ends a session for good. False if it had ended already.
+   * @param onEnd Told under which key it ended: another one, if it was renewed meanwhile.
+   */
+  end(key: SessionKey, record: SessionRecord | null, onEnd?: (key: SessionKey) => void): Promise<boolean> {
     const { clock } = this.#options;
-    return this.#exclusive(key, (latest) => close(this.#calls(), clock, key, latest ?? record));
+    return this.#exclusive(key, (latest) => close(this.#calls(), clock, key, latest ?? record, onEnd));
   }
 
   /**

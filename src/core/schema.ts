@@ -20,6 +20,9 @@ type Result =
 
 type Data = Record<string, unknown>;
 
+/** The key that holds messages for the next page. It is the package's own: no schema need name it. */
+export const FLASH = 'flash';
+
 export function isStandardSchema(value: unknown): value is StandardSchema {
   const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function';
   const standard = isObject ? (value as Partial<StandardSchema>)['~standard'] : undefined;
@@ -55,7 +58,7 @@ export class DataSchema {
     this.#validated(JSON.parse(text) as Data, 'new');
   }
 
-  #validated(data: Data, which: string): Data {
+  #validated({ [FLASH]: flash, ...data }: Data, which: string): Data {
     const result = this.#schema['~standard'].validate(data);
     if (result instanceof Promise) {
       result.catch(() => undefined);
@@ -64,7 +67,8 @@ export class DataSchema {
         'The option schema must validate without a promise: a response cannot wait for it in every place.',
       );
     }
-    if (result.issues === undefined) return result.value as Data;
+    if (result.issues === undefined)
+      return { ...(result.value as Data), ...(flash === undefined ? null : { [FLASH]: flash }) };
     // The paths and not the messages: those of some libraries hold the values.
     const paths = [...new Set(result.issues.map(({ path = [] }) => `"${path.map(nameOf).join('.')}"`))];
     throw new SessionError(

@@ -1,9 +1,7 @@
 // Messages for the next page. They lie where connect-flash keeps its own.
 import { SessionError } from '../core/errors.js';
+import { FLASH } from '../core/schema.js';
 import type { RequestSession } from './request-session.js';
-
-/** The key of the session that holds them, by type. */
-export const FLASH = 'flash';
 
 type Messages = Readonly<Record<string, string[]>>;
 

@@ -31,7 +31,7 @@ export function decorate(engine: Engine, view: SessionView, req: IncomingMessage
   const { record, session } = view;
   if (view.cookieDue && record !== null && session !== null) {
     const remaining = record.expiresAt === null ? null : record.expiresAt - engine.config.clock.now();
-    if (remaining === null || remaining > 0) engine.transports.set(req, res, session.id, remaining);
+    if (remaining === null || remaining > 0) engine.transports.set(req, res, session.id, remaining, view.via);
   } else if (view.state === 'absent' && view.clearDue) {
     engine.transports.clear(req, res);
   }
@@ -107,8 +107,15 @@ function factsOf({ config }: Engine, view: SessionView): Move['meta'] | undefine
   // The expiry stands still at the absolute end. Who lists a user's sessions wants to know all the same.
   const isSilent = owner !== undefined && expiresAt !== null && expiresAt === deadlineAt;
   const isOld = isSilent && now - lastSeenAt(record) >= config.touchAfter;
-  if (!isFirst && !isOld) return undefined;
-  return { ...(isFirst ? { unseen: undefined } : null), ...(isOld ? { seenAt: now } : null) };
+  // Data that migrate() found as it should be.
+  const { version } = config.schema ?? {};
+  const isOutdated = version !== undefined && version !== (meta?.schema ?? 0);
+  if (!isFirst && !isOld && !isOutdated) return undefined;
+  return {
+    ...(isFirst ? { unseen: undefined } : null),
+    ...(isOld ? { seenAt: now } : null),
+    ...(isOutdated ? { schema: version } : null),
+  };
 }
 
 /** Stores facts alone. A fault harms no response. */

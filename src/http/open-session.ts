@@ -3,7 +3,6 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 
 import { SessionError } from '../core/errors.js';
-import { isLiving } from '../core/record.js';
 import type { EndReason } from './ends.js';
 import type { Engine } from './engine.js';
 import type { RequestSession } from './request-session.js';
@@ -53,7 +52,7 @@ export function openSession(
   req: IncomingMessage,
   session: RequestSession,
 ): OpenSession | null {
-  const key = session.key;
+  const { key } = session;
   if (key === undefined) return null;
   const handle = engine.handleOf(key);
   return {
@@ -63,6 +62,7 @@ export function openSession(
       // A request that was made by hand has none.
       const socket = req.socket as Socket | null;
       let isOver = false;
+      let current = key;
       let cancelLook = (): void => undefined;
       const stop = (): void => {
         isOver = true;
@@ -76,8 +76,14 @@ export function openSession(
       });
       const look = async (): Promise<void> => {
         try {
-          if (isLiving(await engine.calls().find(key, true))) lookLater();
-          else engine.ends.tell(handle, 'ended');
+          const record = await engine.findLiving(current);
+          if (record === null) {
+            engine.ends.tell(engine.handleOf(current), 'ended');
+            return;
+          }
+          if (record.key !== current) engine.ends.move(engine.handleOf(current), engine.handleOf(record.key));
+          current = record.key;
+          lookLater();
         } catch (error) {
           // Not to be reached is not ended (P5).
           engine.fault({ error, reason: 'store', handle });

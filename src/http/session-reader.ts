@@ -10,6 +10,7 @@ import { isLiving } from '../core/record.js';
 import type { RecordStore } from '../stores/store.js';
 import type { Engine } from './engine.js';
 import { SessionTarget } from './session-target.js';
+import type { Transport } from './transport.js';
 
 /** What a request's cookies came to. */
 export interface Reading {
@@ -19,6 +20,8 @@ export interface Reading {
   readonly session: SessionTarget | null;
   /** Its cookie is under an old secret. */
   readonly isStale: boolean;
+  /** How the living session came. */
+  readonly via?: Transport;
 }
 
 /** Asks the store with a promise. A fault rejects: it is never taken for "no session" (P5). */
@@ -47,11 +50,12 @@ function* read(engine: Engine, req: IncomingMessage): Steps<Reading> {
   const { verified, refused } = engine.transports.read(req);
   const brought = verified.map(({ id }) => id);
   let ended: SessionTarget | null = null;
-  for (const { id, stale } of verified) {
+  for (const { id, stale, via } of verified) {
     const found = yield store.keyOf(id);
     if (found === null) continue;
     const record = yield* followed(found, config.clock.now());
-    if (isLiving(record)) return { brought, session: new SessionTarget(store, id, record), isStale: stale };
+    if (isLiving(record))
+      return { brought, session: new SessionTarget(store, id, record), isStale: stale, via };
     ended = new SessionTarget(store, id, found);
     if (found.closed?.movedTo !== undefined) engine.suspect(req, 'reused-old-id', found.key);
   }

@@ -5,7 +5,7 @@ import { sessionEnded } from '../commit/attempts.js';
 import { Bag, dataEncoding } from '../commit/bag.js';
 import type { Inheritance } from '../commit/endings.js';
 import type { Change, Committed, Move, TextChange } from '../commit/lanes.js';
-import type { SessionId, SessionRecord } from '../core/contract.js';
+import type { SessionId, SessionKey, SessionRecord } from '../core/contract.js';
 import { hasCode, SessionError } from '../core/errors.js';
 import { expiryAt } from '../core/expiry.js';
 import { decodeData, encodeData } from '../core/json.js';
@@ -13,6 +13,7 @@ import { isLiving } from '../core/record.js';
 import type { Engine } from './engine.js';
 import type { Reading } from './session-reader.js';
 import { beginSession, type Begun, type SessionTarget } from './session-target.js';
+import type { Transport } from './transport.js';
 
 /**
  * unread: the store was not asked yet · absent: no session, and none stored until something is ·
@@ -30,6 +31,8 @@ export class SessionView {
   bag: Bag | null = null;
   /** The session's cookie is under an old secret. */
   isStale = false;
+  /** How the request brought the session. */
+  via: Transport | undefined;
   /** The cookie goes with the response: it is new, or its session's expiry moved. */
   cookieDue = false;
   /** This request ended the session that it brought. */
@@ -69,9 +72,10 @@ export class SessionView {
   }
 
   /** Takes over what the store said. */
-  take({ brought, session, isStale }: Reading): void {
+  take({ brought, session, isStale, via }: Reading): void {
     this.#brought = brought;
     this.isStale = isStale;
+    this.via = via;
     this.session = session;
     const record = session?.record ?? null;
     // An unknown id is never adopted (CVE-2024-38513): a session that begins now gets one of its own.
@@ -153,7 +157,8 @@ export class SessionView {
       become('live');
       this.refused = null;
       this.#stored = committed.record.data;
-      if ((committed.moved || this.isStale) && !session.isFollowed) this.cookieDue = true;
+      if (session.isFollowed) this.cookieDue = false;
+      else if (committed.moved || this.isStale) this.cookieDue = true;
       return committed;
     } catch (error) {
       bag.fail();
@@ -222,9 +227,9 @@ export class SessionView {
   async end(reason: 'destroy' | 'regenerate'): Promise<boolean> {
     await this.#idle;
     const session = this.state === 'live' ? this.session : null;
-    const wasLive = session !== null && (await this.#engine.lanes.end(session.key, session.record));
-    if (session !== null && wasLive) this.#tellDestroyed(session, reason);
-    else if (session !== null) this.state = 'ended';
+    const onEnd = (key: SessionKey): void => this.#tellDestroyed(key, reason);
+    const wasLive = session !== null && (await this.#engine.lanes.end(session.key, session.record, onEnd));
+    if (session !== null && !wasLive) this.state = 'ended';
     if (reason === 'regenerate') {
       // A slow request must not undo a logout or a revocation that came since it began.
       this.#assertNotEnded();
@@ -264,6 +269,7 @@ export class SessionView {
     const old = this.session?.record?.owner;
     const data = keepsData && (old === undefined || old === begun.owner);
     this.#engine.assertMayBegin(this.#req);
+    if (!data) this.#engine.config.schema?.check(this.#initial());
     if (this.state === 'live') {
       const first = data ? null : { data: this.#initial() };
       await this.#move('login', { ...begun, ...first }, { data, identity: false });
@@ -286,12 +292,14 @@ export class SessionView {
     const session = beginSession(this.#engine, this.#req, begun);
     try {
       const record = await this.#engine.lanes.move(old, session, inheritance);
-      if (reason !== 'renew') this.#tellDestroyed(old, reason);
+      if (reason !== 'renew') this.#tellDestroyed(old.key, reason);
       else this.#engine.tellRenewed(this.#engine.handleOf(old.key), this.#engine.handleOf(session.key));
       this.session = session;
       this.cookieDue = true;
       this.unreadable = null;
-      this.#holdRecord(record);
+      // Nothing but the id is another: what the handler holds stays what is stored.
+      if (reason === 'renew') this.bag?.settle(record.data);
+      else this.#holdRecord(record);
     } catch (error) {
       if (hasCode(error, 'ERR_SESSION_ENDED') && this.session === old && reason !== 'renew')
         this.state = 'ended';
@@ -299,7 +307,7 @@ export class SessionView {
     }
   }
 
-  #tellDestroyed({ key }: SessionTarget, reason: 'destroy' | 'regenerate' | 'login'): void {
+  #tellDestroyed(key: SessionKey, reason: 'destroy' | 'regenerate' | 'login'): void {
     const handle = this.#engine.handleOf(key);
     this.#engine.emit('destroyed', () => ({ handle, reason }));
   }

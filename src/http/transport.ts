@@ -31,6 +31,11 @@ export interface HeaderOption {
   readonly header: string;
 }
 
+/** An id, and how it came. */
+export interface Brought extends Verified {
+  readonly via: Transport;
+}
+
 const NO_CREDENTIALS: Credentials = { verified: [], refused: 0 };
 
 /** A header of the same name on requests and responses; empty when the session has ended. */
@@ -70,19 +75,23 @@ export class Transports {
     this.#all = all;
   }
 
-  read(req: IncomingMessage): Credentials {
-    const [first] = this.#all;
-    if (this.#all.length === 1 && first !== undefined) return first.read(req);
-    const all = this.#all.map((transport) => transport.read(req));
+  read(req: IncomingMessage): { verified: Brought[]; refused: number } {
+    const all = this.#all.map((via) => ({ via, ...via.read(req) }));
     return {
-      verified: all.flatMap(({ verified }) => verified),
+      verified: all.flatMap(({ via, verified }) => verified.map(({ id, stale }) => ({ id, stale, via }))),
       refused: all.reduce((sum, { refused }) => sum + refused, 0),
     };
   }
 
-  set(req: IncomingMessage, res: ServerResponse, id: SessionId, remaining: number | null): void {
-    const [transport = this.#all[0]] = this.#used(req);
-    transport?.set(req, res, id, remaining);
+  /** @param via How the session came, if it was brought. */
+  set(
+    req: IncomingMessage,
+    res: ServerResponse,
+    id: SessionId,
+    remaining: number | null,
+    via: Transport | undefined = this.#used(req)[0] ?? this.#all[0],
+  ): void {
+    via?.set(req, res, id, remaining);
   }
 
   clear(req: IncomingMessage, res: ServerResponse): void {

@@ -30,6 +30,8 @@ const PAGE_LIMIT = 100;
 const MAX_USER_LENGTH = 255;
 /** Sessions of a user that are looked at between two turns of the event loop. */
 const SLICE = 20;
+/** A session that moves to another id while they are listed can be missed: it is found in the next pass. */
+const MAX_PASSES = 20;
 /** How often a session may have moved while it is ended. */
 const MAX_HOPS = 8;
 
@@ -90,12 +92,17 @@ export class UserSessions {
         'except: "current" needs ofUser(userId, req) with a request of that user.',
       );
     const kept = current === undefined ? except : this.#engine.handleOf(current);
+    const { store, config } = this.#engine;
+    const startedAt = config.clock.now();
     let ended = 0;
-    let looked = 0;
-    for await (const record of this.#records()) {
-      if (this.#engine.handleOf(record.key) !== kept && (await this.#end(record))) ended++;
-      if (++looked % SLICE === 0) await nextTurn();
+    for (let pass = 0, empty = 0; pass < MAX_PASSES && empty < 2; pass++) {
+      const found = await this.#endAllBut(kept);
+      ended += found;
+      empty = found === 0 ? empty + 1 : 0;
     }
+    // For whatever moved on and on, and was missed: the time that it began goes with it.
+    if (kept === undefined && store.capabilities.has('revokeBefore'))
+      await revokeBefore(this.#engine, new Date(startedAt), this.#owner);
     return ended;
   }
 
@@ -122,12 +129,24 @@ export class UserSessions {
     return records;
   }
 
+  async #endAllBut(kept: string | undefined): Promise<number> {
+    let ended = 0;
+    let looked = 0;
+    for await (const record of this.#records()) {
+      if (this.#engine.handleOf(record.key) !== kept && (await this.#end(record))) ended++;
+      if (++looked % SLICE === 0) await nextTurn();
+    }
+    return ended;
+  }
+
   /** The key of the request's session, if it is this user's. */
   async #current(): Promise<SessionKey | undefined> {
     if (this.#req === undefined) return undefined;
     const session = requestSession(this.#req, this.#engine);
     await session.load();
-    return session.owner === this.#owner ? session.key : undefined;
+    if (session.owner !== this.#owner || session.key === undefined) return undefined;
+    // Under the key that it has now: it may have been renewed since the request began.
+    return (await this.#engine.findLiving(session.key))?.key;
   }
 
   async *#records(): AsyncGenerator<SessionRecord, void> {
@@ -152,13 +171,13 @@ export class UserSessions {
    */
   async #end(record: SessionRecord): Promise<boolean> {
     const { lanes, store } = this.#engine;
+    const onEnd = (ended: SessionKey): void => {
+      const handle = this.#engine.handleOf(ended);
+      this.#engine.emit('destroyed', () => ({ handle, reason: 'revoke' }));
+    };
     let { key } = record;
     for (let hop = 0; hop < MAX_HOPS; hop++) {
-      if (await lanes.end(key, hop === 0 ? record : null)) {
-        const handle = this.#engine.handleOf(key);
-        this.#engine.emit('destroyed', () => ({ handle, reason: 'revoke' }));
-        return true;
-      }
+      if (await lanes.end(key, hop === 0 ? record : null, onEnd)) return true;
       const found = await this.#engine.calls().find(key, true);
       const next: SessionKey | undefined = isLiving(found) ? undefined : found?.closed?.movedTo;
       if (next === undefined || store.handleOf(next) === store.handleOf(key)) return false;

@@ -171,6 +171,30 @@ describe.each(STORES)('S28 on a store of kind: %s', (_name, make) => {
   );
 });
 
+describe.each(STORES)('S12 the id from before, on a store of kind: %s', (_name, make) => {
+  it.each([
+    ['regenerate', '/regenerate'],
+    ['login', '/login'],
+    ['a login that keeps the data', '/login?keep'],
+  ])('is dead after %s, though nobody has come with the new one yet', async (_how, path) => {
+    const app = await openApp(make);
+    const { browser, client, on, sessions, store } = app;
+    on('/login', async (req, res) => {
+      await sessions.login(req, 'ada', { keepData: 'keep' in req.query });
+      await sessions.set(req, 'a', 2);
+      res.end();
+    });
+    await client.get('/set');
+    const headers = { cookie: client.cookie };
+    expect((await browser().get('/get', { headers })).body).toBe('1');
+    expect((await client.get(path)).status).toBe(200);
+    expect(client.cookie).not.toBe(headers.cookie);
+    expect((await browser().get('/get', { headers })).body).toBe('null');
+    expect(await store.length()).toBe(1);
+    expect((await client.get('/get')).body).toBe(path === '/regenerate' ? '1' : '2');
+  });
+});
+
 describe.each(OWN_STORES)('S28 S26 on a store of kind: %s', (_name, make) => {
   it('the cookie of a session that has expired is refused, before it is swept and ever after', async () => {
     const app = await openApp(make, { maxAge: HOUR });

@@ -37,15 +37,14 @@ describe.each(STORES)('on %s', (_name, make) => {
     on('/twice', async (req, res) => {
       res.json((await Promise.all([1, 2].map(() => sessions.flashes(req, 'info')))).flat());
     });
-    const [more, ...answers] = await Promise.all([
-      tabs[0]?.get('/flash?type=info&say=10'),
-      ...tabs.map((tab, n) => tab.get(n % 2 === 0 ? '/twice' : '/flashes?type=info')),
-    ]);
-    expect(more?.status).toBe(200);
+    const more = client.get('/flash?type=info&say=10');
+    const answers = await Promise.all(
+      tabs.map((tab, n) => tab.get(n % 2 === 0 ? '/twice' : '/flashes?type=info')),
+    );
+    expect((await more).status).toBe(200);
     answers.push(await client.get('/flashes?type=info'));
-    const read = answers.flatMap((answer) => JSON.parse(answer?.body ?? '') as string[]);
+    const read = answers.flatMap((answer) => JSON.parse(answer.body) as string[]);
     expect(read.map(Number).sort((a, b) => a - b)).toEqual(Array.from({ length: 11 }, (_, n) => n));
-    expect((await client.get('/all')).body).not.toContain('"10"');
     expect(JSON.parse((await client.get('/all')).body)).toMatchObject({ cart: 'book' });
   });
 });

@@ -14,8 +14,9 @@ async function open(...args: Parameters<typeof openUsers>): Promise<Users> {
   const { app, on, sessions } = users;
   app.get('/password', sessions.requireFresh('10m'), (_req, res) => void res.send('changed'));
   // The app's own error handler stands before these routes.
-  const onError: ErrorRequestHandler = (error: { status: number; code: string }, _req, res, _next) => {
-    res.status(error.status).send(error.code);
+  const onError: ErrorRequestHandler = (error: { status: number; code: string }, _req, res, next) => {
+    if (res.headersSent) next(error);
+    else res.status(error.status).send(error.code);
   };
   app.use(onError);
   on('/regenerate', async (req, res) => {

@@ -176,8 +176,10 @@ it.each<[string, string, string]>([
   ['the store fails', "'ada'", 'ERR_SESSION_STORE'],
   ['the user has no name', 'undefined', 'ERR_SESSION_USER'],
   ['describe throws', "'eve'", 'Error: no such device'],
-])('crashes no process by a login that is not awaited: %s', async (_why, user, code) => {
-  const { output, errors } = await runInChild(`
+])(
+  'crashes no process by a login that is not awaited: %s',
+  async (_why, user, code) => {
+    const { output, errors } = await runInChild(`
     const express = require('express');
     const { SessionManager } = src('session-manager');
     const { MemoryStore } = src('stores/memory-store');
@@ -202,8 +204,10 @@ it.each<[string, string, string]>([
       setImmediate(() => process.exit(0));
     });
   `);
-  expect({ output: output.trim(), errors }).toEqual({ output: code, errors: '' });
-});
+    expect({ output: output.trim(), errors }).toEqual({ output: code, errors: '' });
+  },
+  30_000,
+);
 
 it.each<[string, unknown]>([
   ['no text', ''],

@@ -1,5 +1,7 @@
 // Scheduled renewal while other requests of the same session are under way: nothing they write is lost, what they end
 // stays ended, and no response takes the new id from its client.
+import { once } from 'node:events';
+
 import type { Request } from 'express';
 
 import {
@@ -8,6 +10,7 @@ import {
   HOUR,
   MINUTE,
   movedTo,
+  runningClock,
   SHARED_STORES,
   STORES,
   told,
@@ -80,7 +83,7 @@ async function round(world: RenewingWorld, number: number): Promise<void> {
 
 describe.each(STORES)('on %s', (_name, backing) => {
   it(`F35 loses no write of ${String(REQUESTS)} requests across a renewal, and makes one new id`, async () => {
-    const world = await createRenewing(backing(), { absoluteTimeout: null });
+    const world = await createRenewing(backing(), { absoluteTimeout: null }, runningClock());
     const { client, clock, living, renewed, suspects } = world;
     await client.get('/set?key=a');
     for (let number = 0; number < ROUNDS; number++) {
@@ -185,6 +188,44 @@ describe.each(STORES)('on %s', (_name, backing) => {
     }
   });
 
+  it('does not renew again what another request has just renewed, behind a write that followed it', async () => {
+    const world = await createRenewing(backing());
+    const { client, clock, sessions, faults, calls, renewed } = world;
+    await client.get('/set?key=a');
+    await clock.advance(HOUR - 1);
+    const stored = createGate();
+    const end = createGate();
+    const late = await world.begin(client.clone(), async (req, res) => {
+      await sessions.set(req, 'early', true);
+      stored.open();
+      await end.opened;
+      res.end();
+    });
+    const writer = await world.begin(client.clone(), async (req, res) => {
+      await sessions.set(req, 'late', true);
+      res.end();
+    });
+    const ending = late.finish();
+    await stored.opened;
+    await clock.advance(1);
+    await client.get('/all');
+    expect(renewed).toHaveLength(1);
+    // Their lane: the write, which goes on to the new id, and behind it the second renewal.
+    const release = faults.hold('replace', { times: 1 });
+    const held = calls.arrival('replace');
+    const writing = writer.finish();
+    await held;
+    const looked = calls.arrival('find');
+    end.open();
+    await looked;
+    for (let turn = 0; turn < 5; turn++) await told();
+    release();
+    expect([(await writing).cookies, (await ending).cookies]).toEqual([[], []]);
+    await told();
+    expect(renewed).toHaveLength(1);
+    expect((await client.get('/all')).body).toBe('{"a":true,"early":true,"late":true}');
+  });
+
   it('keeps what a response that streams changes after the renewal on the object it holds', async () => {
     const world = await createRenewing(backing());
     const { client, sessions, on } = world;
@@ -192,8 +233,9 @@ describe.each(STORES)('on %s', (_name, backing) => {
     on('/stream', async (req, res) => {
       await sessions.load(req);
       const held = sessions.session(req);
+      const renewed = once(sessions, 'renewed');
       res.write('begins');
-      await told();
+      await renewed;
       await told();
       held['late'] = true;
       await held.save();
@@ -247,7 +289,7 @@ describe.each(STORES)('on %s', (_name, backing) => {
 
 describe.each(SHARED_STORES)('by another process on %s', (_name, backing) => {
   it('loses no write of requests of both across a renewal', async () => {
-    const here = await createRenewing(backing());
+    const here = await createRenewing(backing(), {}, runningClock());
     const there = await elsewhere(here);
     await due(here);
     const { client } = here;

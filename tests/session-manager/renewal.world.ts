@@ -4,6 +4,7 @@ import type { SessionManagerOptions } from '../../src/http/options.js';
 import type { SessionData } from '../../src/session-data.js';
 import { FileStore, type FileStoreOptions } from '../../src/stores/file-store.js';
 import { MemoryStore } from '../../src/stores/memory-store.js';
+import { systemClock, type Clock } from '../../src/core/clock.js';
 import { isBroken, type SessionRecord } from '../../src/core/contract.js';
 import type { RecordStore } from '../../src/stores/store.js';
 import { faultyStore, type FaultyStore } from '../../src/testing/faulty-store.js';
@@ -14,6 +15,23 @@ import type { Client } from '../support/http.js';
 
 export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
+
+export interface MovableClock extends Clock {
+  advance(ms: number): Promise<void>;
+}
+
+/** Runs as the real one does, for what waits between two attempts, and can be set forward. */
+export function runningClock(): MovableClock {
+  let leap = 0;
+  return {
+    now: () => systemClock.now() + leap,
+    after: (ms, callback) => systemClock.after(ms, callback),
+    advance(ms) {
+      leap += ms;
+      return Promise.resolve();
+    },
+  };
+}
 
 export interface Backing {
   /** Where the sessions are, for stores that several processes can open. */
@@ -29,13 +47,21 @@ export const STORES: readonly (readonly [string, () => Backing])[] = [
 /** Stores that another manager can open too. */
 export const SHARED_STORES = STORES.filter(([name]) => name !== 'memory');
 
-type Renewed = { handle: string; reason: string; from: string };
-type Suspect = { reason: string; handle?: string };
+interface Renewed {
+  readonly handle: string;
+  readonly reason: string;
+  readonly from: string;
+}
+interface Suspect {
+  readonly reason: string;
+  readonly handle?: string;
+}
 
 export interface RenewingWorld
-  extends Omit<World, 'clock' | 'memory' | 'store' | 'faults' | 'calls'>,
+  extends
+    Omit<World, 'clock' | 'memory' | 'store' | 'faults' | 'calls'>,
     Pick<FaultyStore<RecordStore>, 'faults' | 'calls'> {
-  readonly clock: TestClock;
+  readonly clock: MovableClock;
   /** The store behind the faults. */
   readonly store: RecordStore;
   readonly backing: Backing;
@@ -53,7 +79,7 @@ export type Options = Partial<SessionManagerOptions<SessionData>>;
 export async function createRenewing(
   backing: Backing = {},
   options: Options = {},
-  clock = new TestClock(Date.now()),
+  clock: MovableClock = new TestClock(Date.now()),
 ): Promise<RenewingWorld> {
   const store =
     backing.files === undefined

@@ -41,7 +41,7 @@ export const STORES: typeof OWN_STORES = [
 ];
 
 export interface Users
-  extends Pick<World, 'browser' | 'client' | 'errors' | 'on' | 'sessions'>, FaultyStore<RecordStore> {
+  extends Pick<World, 'app' | 'browser' | 'client' | 'errors' | 'on' | 'sessions'>, FaultyStore<RecordStore> {
   readonly clock: FakeClock;
   /** The store behind the faults. */
   readonly behind: RecordStore;

@@ -1,17 +1,15 @@
 // A user's sessions while they are ended: by logins, renewals and other ends at the same time (S31).
-import { systemClock } from '../../src/core/clock.js';
-import type { Clock } from '../../src/core/clock.js';
+import { systemClock, type Clock } from '../../src/core/clock.js';
 import type { SessionId } from '../../src/core/contract.js';
-import { isBroken } from '../../src/core/contract.js';
 import { MemoryStore } from '../../src/stores/memory-store.js';
 import type { Client } from '../support/http.js';
-import { handleIn, HOUR, idIn, openUsers, STORES, type Users } from './user-world.js';
+import { handleIn, HOUR, idIn, openUsers, OWN_STORES, STORES, type Users } from './user-world.js';
 import { closeWorlds, createGate } from './world.js';
 
 afterEach(closeWorlds);
 
-/** Waits between two attempts of the file store and the commit take real time. */
-const realClock: Clock = systemClock;
+/** Between two attempts of a commit real time must pass. */
+const realClock = systemClock;
 
 const living = async (users: Users, user: string): Promise<string[]> =>
   (await users.records(user)).map(({ key }) => users.behind.handleOf(key)).sort();
@@ -20,7 +18,6 @@ describe.each(STORES)('on %s', (_name, make) => {
   it('S31 ends each login that races it whole or leaves it whole, 50 rounds of 4', async () => {
     const users = await openUsers(make, { realClock });
     const { browser, list, sessions, userIn } = users;
-    let lived = 0;
     for (let round = 0; round < 50; round++) {
       const browsers = [browser(), browser(), browser(), browser()];
       const [first] = browsers as [Client];
@@ -42,12 +39,9 @@ describe.each(STORES)('on %s', (_name, make) => {
       }
       expect(alive.sort()).toEqual(listed);
       expect(await living(users, 'ada')).toEqual(listed);
-      lived += alive.length;
       await sessions.ofUser('ada').revokeAll();
     }
-    expect(lived).toBeGreaterThan(0);
-    expect(lived).toBeLessThan(200);
-  });
+  }, 30_000);
 
   it.each(['regenerate', 'renew'])(
     'lets no session survive under another id that it gets meanwhile: %s',
@@ -179,6 +173,22 @@ describe.each(STORES)('on %s', (_name, make) => {
   });
 });
 
+/** Where sessions are stored under their handles: others forget whose handle it was. */
+describe.each(OWN_STORES)('on %s', (_name, make) => {
+  it('knows a session by the handle that it had until it was renewed', async () => {
+    const { clock, device, sessions, userIn } = await openUsers(make, { renewEvery: '1m' });
+    const [kept, other, ended] = [await device('ada'), await device('ada'), await device('ada')];
+    const [keptHandle, endedHandle] = [handleIn(kept), handleIn(ended)];
+    clock.advance(61_000);
+    for (const client of [kept, ended]) await client.get('/me');
+    expect(handleIn(kept)).not.toBe(keptHandle);
+    // A page shows the list, the sessions are renewed, its form comes back with the handles that it showed.
+    expect(await sessions.ofUser('ada').revoke(endedHandle)).toBe(true);
+    await sessions.ofUser('ada').revokeAll({ except: keptHandle });
+    expect(await Promise.all([kept, other, ended].map(userIn))).toEqual(['ada', null, null]);
+  });
+});
+
 it('misses no session that moves behind the page that it has come to', async () => {
   const memory = (clock: Clock): MemoryStore => new MemoryStore({ clock, cleanupInterval: 0 });
   const { behind, browser, clock, device, on, records, sessions, userIn } = await openUsers(memory);
@@ -196,10 +206,7 @@ it('misses no session that moves behind the page that it has come to', async () 
     res.end();
   });
   // Its place, the first one, is free again.
-  const [place] = await records('bob');
-  await behind.remove(
-    (place as { key: typeof place extends undefined ? never : never } & NonNullable<typeof place>).key,
-  );
+  await behind.remove(behind.keyOf(idIn(free)));
   expect(await userIn(free)).toBeNull();
   const amid = createGate();
   sessions.once('destroyed', () => amid.open());
@@ -211,8 +218,8 @@ it('misses no session that moves behind the page that it has come to', async () 
   expect(await records('ada')).toEqual([]);
 });
 
-it('lists a session once although it gets another id meanwhile', async () => {
-  const { behind, device, calls, faults, on, list, sessions } = await openUsers();
+it('never leaves a session out of the list while it gets another id', async () => {
+  const { device, calls, faults, on, list, records, sessions } = await openUsers();
   const client = await device('ada');
   on('/regenerate', async (req, res) => {
     await sessions.regenerate(req, { keepData: true });
@@ -223,9 +230,7 @@ it('lists a session once although it gets another id meanwhile', async () => {
   const moved = client.get('/regenerate');
   await ending;
   // The new one is stored, and the old one is not ended yet.
-  const entries = [];
-  for await (const entry of behind.scan({ owner: 'ada' })) if (!isBroken(entry)) entries.push(entry);
-  expect(entries).toHaveLength(2);
+  expect(await records('ada')).toHaveLength(2);
   const during = await list('ada');
   end();
   await moved;
