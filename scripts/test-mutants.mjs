@@ -81,6 +81,8 @@ async function runTests(tree, files, numbers, { workers = 1, limitMs } = {}) {
   rmSync(report, { force: true });
   const args = [
     '--coverage=false',
+    // What a mutant leaves open must not keep it from its end.
+    '--forceExit',
     // A machine that is busy with other things proves no less.
     '--testTimeout=60000',
     `--cacheDirectory=${join(root, 'cache')}`,

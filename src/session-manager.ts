@@ -372,10 +372,16 @@ export class SessionManager<AppSession extends object = SessionData> extends Eve
    * and not a copy, whose rejection nobody would handle.
    */
   #on<T>(req: IncomingMessage, work: (session: RequestSession) => Promise<T>): Promise<T> {
+    let session: RequestSession;
     try {
-      return work(this.#session(req));
+      session = this.#session(req);
     } catch (error) {
       return Promise.reject(error);
+    }
+    try {
+      return work(session);
+    } catch (error) {
+      return session.refuse(error);
     }
   }
 

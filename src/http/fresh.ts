@@ -12,7 +12,8 @@ export function requireFresh(engine: Engine, maxAge: Duration): Middleware {
     const session = requestSession(req, engine);
     await session.load();
     const { record } = session;
-    if (record?.owner !== undefined && engine.config.clock.now() - record.createdAt < toMs(maxAge)) return;
+    if (record?.owner !== undefined && Math.abs(engine.config.clock.now() - record.createdAt) < toMs(maxAge))
+      return;
     throw new SessionError(
       'ERR_SESSION_NOT_FRESH',
       'This asks for a recent login: check the password again, then login(req, userId, { keepData: true }).',

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Move } from '../commit/lanes.js';
 import type { SessionRecord } from '../core/contract.js';
 import { hasCode } from '../core/errors.js';
-import { isTouchDue, lastSeenAt } from '../core/expiry.js';
+import { expiryAt, isTouchDue, lastSeenAt } from '../core/expiry.js';
 import type { Engine } from './engine.js';
 import { sessionMissing, type SessionView } from './session-view.js';
 
@@ -101,11 +101,12 @@ async function keepAlive(engine: Engine, view: SessionView): Promise<void> {
 function factsOf({ config }: Engine, view: SessionView): Move['meta'] | undefined {
   const { record, session } = view;
   if (record === null) return undefined;
-  const { owner, meta, expiresAt, deadlineAt } = record;
+  const { owner, meta, idleMs, deadlineAt } = record;
   const now = config.clock.now();
   const isFirst = meta?.unseen === true && view.isLoaded && session?.isFollowed !== true;
   // The expiry stands still at the absolute end. Who lists a user's sessions wants to know all the same.
-  const isSilent = owner !== undefined && expiresAt !== null && expiresAt === deadlineAt;
+  const isSilent =
+    owner !== undefined && deadlineAt !== null && expiryAt(now, idleMs, deadlineAt) === deadlineAt;
   const isOld = isSilent && now - lastSeenAt(record) >= config.touchAfter;
   // Data that migrate() found as it should be.
   const { version } = config.schema ?? {};

@@ -63,14 +63,15 @@ class UserSeats implements Seats {
     if (others.length >= this.#max) throw this.#tooMany();
   }
 
-  async take(session: SessionKey): Promise<void> {
+  async take(): Promise<void> {
     if (this.#max === Infinity) return;
     const records = await this.#sessions.living();
     if (records.length <= this.#max) return;
     // Of two logins at once each sees the other, now that both are stored: too many are refused rather than let in.
     if (this.#refuses) throw this.#tooMany();
-    const others = records.filter(({ key }) => key !== session).sort((a, b) => a.createdAt - b.createdAt);
-    await this.#sessions.end(others.slice(0, records.length - this.#max));
+    // In one order for all, this login among them: two at once must not end each other.
+    records.sort((a, b) => b.createdAt - a.createdAt || (a.key < b.key ? 1 : -1));
+    await this.#sessions.end(records.slice(this.#max));
   }
 
   #tooMany(): SessionError {

@@ -278,6 +278,10 @@ function brokenRules(options: Partial<SessionManagerOptions>): string[] {
     faults.push(
       '"renewEvery" needs a store that keeps the contract (RecordStore): another one forgets the old id at once',
     );
+  const names = [options.transport]
+    .flat()
+    .map((way) => (typeof way === 'object' ? way.header.toLowerCase() : way));
+  if (new Set(names).size < names.length) faults.push('"transport" must name each way once');
   const cookie = resolveCookie(options.cookie ?? {});
   const name = typeof options.cookieName === 'string' ? options.cookieName : '';
   if (/^__Host-/i.test(name) && !isHostBound(cookie))
@@ -302,11 +306,14 @@ export function resolveOptions<AppSession extends object>(
   const maxAge = toMs(options.maxAge ?? presetAge);
   const { absoluteTimeout = presetEnd ?? Math.max(12 * HOUR_MS, maxAge) } = options;
   const cookie = resolveCookie(options.cookie);
+  const store =
+    options.store === undefined
+      ? builtStore(options, maxAge, clock)
+      : fromExpressStore(options.store, { clock });
+  // Says what is missing.
+  if (options.maxSessionsPerUser !== undefined) store.capable('page');
   return {
-    store:
-      options.store === undefined
-        ? builtStore(options, maxAge, clock)
-        : fromExpressStore(options.store, { clock }),
+    store,
     ownsStore: options.store === undefined,
     secrets: [options.secret].flat(),
     cookieName: options.cookieName ?? (isHostBound(cookie) ? '__Host-sid' : 'sid'),

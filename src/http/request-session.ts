@@ -25,8 +25,8 @@ export interface RegenerateOptions {
 export interface Seats {
   /** @param current The session that makes room. @throws {SessionError} ERR_SESSION_TOO_MANY_SESSIONS */
   assertFree(current: SessionKey | undefined): Promise<void>;
-  /** Makes room for a session that has begun. @throws {SessionError} ERR_SESSION_TOO_MANY_SESSIONS if it may not */
-  take(session: SessionKey): Promise<void>;
+  /** Makes room for the session that has begun. @throws {SessionError} ERR_SESSION_TOO_MANY_SESSIONS if it may not */
+  take(): Promise<void>;
 }
 
 /** How a login begins, and where it has its place. */
@@ -188,9 +188,10 @@ export class RequestSession implements GateParty {
         if (keepData && this.#view.state === 'live') await this.#save(beginning);
         await this.#view.login(begun, keepData);
         try {
-          await seats.take(this.key as SessionKey);
+          await seats.take();
         } catch (error) {
-          await this.#view.end('destroy');
+          // If it cannot be ended either, nobody is told its id.
+          await this.#view.end('destroy').catch(() => this.#view.abandon());
           throw error;
         }
       },
@@ -254,6 +255,14 @@ export class RequestSession implements GateParty {
     this.#open.add(open);
     open.then(close, close);
     return call;
+  }
+
+  /** A call that fails before it asks for anything: if nobody awaits it, it fails the response as the others do. */
+  refuse(error: unknown): Promise<never> {
+    this.#used = true;
+    return this.#call(() => {
+      throw error;
+    });
   }
 
   readonly #tellTouchFault = (error: unknown): void => {

@@ -30,7 +30,7 @@ export class SessionCookie implements Transport {
 
   set(req: IncomingMessage, res: ServerResponse, id: SessionId, remaining: number | null): void {
     const { secure } = this.#config.cookie;
-    if (secure === true && !isSecure(req)) this.#warnOfPlain(req);
+    if (secure !== false && !isSecure(req)) this.#warnOfPlain(req, secure === true);
     appendCookie(res, this.#line(id, remaining, secure === true || (secure === 'auto' && isSecure(req))));
   }
 
@@ -40,14 +40,14 @@ export class SessionCookie implements Transport {
     appendCookie(res, clearCookieLine(this.#config.cookieName, attributes));
   }
 
-  #warnOfPlain(req: IncomingMessage): void {
+  #warnOfPlain(req: IncomingMessage, isDropped: boolean): void {
     if (isBehindTls(req))
       this.#warn(
         'WARN_SESSION_TRUST_PROXY',
         "A proxy says that the client came over TLS, and Express does not believe it: app.set('trust proxy', ...) " +
-          'as your proxies are. Until then the session cookie is made as for a connection without TLS.',
+          'as your proxies are. Until then req.secure, req.ip and cookie.secure: "auto" are wrong.',
       );
-    else
+    else if (isDropped)
       this.#warn(
         'WARN_SESSION_INSECURE',
         'A Secure session cookie answers a request that did not come over TLS; browsers drop it there. ' +

@@ -50,6 +50,7 @@ function* read(engine: Engine, req: IncomingMessage): Steps<Reading> {
   const { verified, refused } = engine.transports.read(req);
   const brought = verified.map(({ id }) => id);
   let ended: SessionTarget | null = null;
+  let reused: SessionKey | undefined;
   for (const { id, stale, via } of verified) {
     const found = yield store.keyOf(id);
     if (found === null) continue;
@@ -57,8 +58,9 @@ function* read(engine: Engine, req: IncomingMessage): Steps<Reading> {
     if (isLiving(record))
       return { brought, session: new SessionTarget(store, id, record), isStale: stale, via };
     ended = new SessionTarget(store, id, found);
-    if (found.closed?.movedTo !== undefined) engine.suspect(req, 'reused-old-id', found.key);
+    if (found.closed?.movedTo !== undefined) reused = found.key;
   }
+  if (reused !== undefined) engine.suspect(req, 'reused-old-id', reused);
   if (ended === null && brought[0] !== undefined) engine.suspect(req, 'unknown-id', store.keyOf(brought[0]));
   if (brought.length === 0 && refused > 0) engine.suspect(req, 'bad-signature');
   return { brought, session: ended, isStale: false };

@@ -244,6 +244,12 @@ export class SessionView {
     return wasLive;
   }
 
+  /** No response tells the session's id. */
+  abandon(): void {
+    this.state = 'ended';
+    this.cookieDue = false;
+  }
+
   /** Moves the session to another id; the old one is dead when this resolves. */
   async regenerate(): Promise<void> {
     await this.#idle;

@@ -28,8 +28,8 @@ export interface UserSession {
 
 const PAGE_LIMIT = 100;
 const MAX_USER_LENGTH = 255;
-/** Sessions of a user that are looked at between two turns of the event loop. */
-const SLICE = 20;
+/** Between two turns of the event loop, ms. */
+const SLICE_MS = 5;
 /** A session that moves to another id while they are listed can be missed: it is found in the next pass. */
 const MAX_PASSES = 20;
 /** How often a session may have moved while it is ended. */
@@ -91,18 +91,22 @@ export class UserSessions {
         'ERR_SESSION_USER',
         'except: "current" needs ofUser(userId, req) with a request of that user.',
       );
-    const kept = current === undefined ? except : this.#engine.handleOf(current);
-    const { store, config } = this.#engine;
-    const startedAt = config.clock.now();
+    const kept = await this.#named(current ?? except);
+    const startedAt = this.#engine.config.clock.now();
     let ended = 0;
-    for (let pass = 0, empty = 0; pass < MAX_PASSES && empty < 2; pass++) {
-      const found = await this.#endAllBut(kept);
-      ended += found;
-      empty = found === 0 ? empty + 1 : 0;
+    for (let pass = 0, quiet = 0; pass < MAX_PASSES && quiet < 2; pass++) {
+      let found = 0;
+      for await (const record of this.#records()) {
+        const isNewer = pass > 0 && record.createdAt > startedAt;
+        if (isNewer || (await this.#isHeir(record, kept))) continue;
+        found++;
+        // It may be on its way to be the heir of the one that is kept: looked at again in the next pass.
+        if (pass === 0 && record.createdAt === kept?.createdAt) continue;
+        if (await this.#end(record)) ended++;
+        await this.#pause();
+      }
+      quiet = found === 0 ? quiet + 1 : 0;
     }
-    // For whatever moved on and on, and was missed: the time that it began goes with it.
-    if (kept === undefined && store.capabilities.has('revokeBefore'))
-      await revokeBefore(this.#engine, new Date(startedAt), this.#owner);
     return ended;
   }
 
@@ -118,7 +122,10 @@ export class UserSessions {
   /** Ends these. @returns how many had not ended yet */
   async end(records: readonly SessionRecord[]): Promise<number> {
     let ended = 0;
-    for (const record of records) if (await this.#end(record)) ended++;
+    for (const record of records) {
+      if (await this.#end(record)) ended++;
+      await this.#pause();
+    }
     return ended;
   }
 
@@ -129,14 +136,33 @@ export class UserSessions {
     return records;
   }
 
-  async #endAllBut(kept: string | undefined): Promise<number> {
-    let ended = 0;
-    let looked = 0;
-    for await (const record of this.#records()) {
-      if (this.#engine.handleOf(record.key) !== kept && (await this.#end(record))) ended++;
-      if (++looked % SLICE === 0) await nextTurn();
+  #turnedAt = performance.now();
+
+  /** Lets others have their turn. */
+  async #pause(): Promise<void> {
+    if (performance.now() - this.#turnedAt < SLICE_MS) return;
+    await nextTurn();
+    this.#turnedAt = performance.now();
+  }
+
+  /** What is stored under a key or a handle, sessions that have moved on included. */
+  async #named(name: string | undefined): Promise<SessionRecord | null> {
+    if (name === undefined) return null;
+    const isKey = this.#engine.store.idAtRest === 'sha256' ? isHandle(name) : !isHandle(name);
+    if (isKey) return this.#engine.calls().find(name as SessionKey, true);
+    for await (const record of this.#records()) if (this.#engine.handleOf(record.key) === name) return record;
+    return null;
+  }
+
+  /** Whether a record is this session, or what goes on under another id. */
+  async #isHeir({ key, createdAt }: SessionRecord, of: SessionRecord | null): Promise<boolean> {
+    if (createdAt !== of?.createdAt) return false;
+    let next: SessionKey | undefined = of.key;
+    for (let hop = 0; hop < MAX_HOPS && next !== undefined; hop++) {
+      if (next === key) return true;
+      next = (await this.#engine.calls().find(next, true))?.closed?.movedTo;
     }
-    return ended;
+    return false;
   }
 
   /** The key of the request's session, if it is this user's. */
@@ -170,18 +196,20 @@ export class UserSessions {
    *   us: list A · its request: regenerate A to B · us: end A -> it has ended; B is not in the page -> end B
    */
   async #end(record: SessionRecord): Promise<boolean> {
-    const { lanes, store } = this.#engine;
     const onEnd = (ended: SessionKey): void => {
       const handle = this.#engine.handleOf(ended);
       this.#engine.emit('destroyed', () => ({ handle, reason: 'revoke' }));
     };
-    let { key } = record;
-    for (let hop = 0; hop < MAX_HOPS; hop++) {
-      if (await lanes.end(key, hop === 0 ? record : null, onEnd)) return true;
-      const found = await this.#engine.calls().find(key, true);
-      const next: SessionKey | undefined = isLiving(found) ? undefined : found?.closed?.movedTo;
-      if (next === undefined || store.handleOf(next) === store.handleOf(key)) return false;
-      key = next;
+    let current: SessionRecord | null = record;
+    for (let hop = 0; hop < MAX_HOPS && current !== null; hop++) {
+      if (isLiving(current)) {
+        // Another user has logged in there.
+        if (current.owner !== this.#owner) return false;
+        if (await this.#engine.lanes.end(current.key, current, onEnd)) return true;
+        current = await this.#engine.calls().find(current.key, true);
+      }
+      const next: SessionKey | undefined = current?.closed?.movedTo;
+      current = next === undefined ? null : await this.#engine.calls().find(next, true);
     }
     return false;
   }

@@ -1,7 +1,7 @@
 // What is read from a store is data and nothing else: stored text of every kind, planted behind the manager, the
-// drop-in and every store.
+// drop-in and every store. And what is stored is no larger than may be.
 import { data, dropIn, holding, site } from '../express-session/readme/support.js';
-import { closeWorlds } from '../session-manager/world.js';
+import { closeWorlds, codeOf } from '../session-manager/world.js';
 import { TestClock } from '../support/clock.js';
 import { openApp, OWN_STORES, plant, signed, STORES } from './every-store.js';
 
@@ -185,4 +185,19 @@ describe('S36 stored text that is no JSON object', () => {
     await plant(app, ID);
     expect((await app.browser().get('/get', { headers })).body).toBe('1');
   });
+});
+
+it.each(STORES)('S35 the size of data is counted in bytes, not in characters: %s', async (_name, make) => {
+  const { client, on, sessions } = await openApp(make);
+  on('/large', async (req, res) => {
+    const kept = 3 * 1_024;
+    const text = (bytes: number): string => '€'.repeat(Math.floor(bytes / 3));
+    res.json([
+      await codeOf(sessions.set(req, 'large', text(64 * 1_024 - kept))),
+      await codeOf(sessions.set(req, 'large', text(64 * 1_024 + kept))),
+      String(await sessions.get(req, 'large')).length,
+    ]);
+  });
+  await client.get('/set');
+  expect(JSON.parse((await client.get('/large')).body)).toEqual([null, 'ERR_SESSION_TOO_LARGE', 20_821]);
 });

@@ -147,6 +147,28 @@ describe('S2 an id', () => {
   });
 });
 
+it('S3 what generateId returns is checked each time: for each session, and again where an id is in use', async () => {
+  const made = ['a'.repeat(22), 'short', 'b'.repeat(22), 'a'.repeat(22), '../etc/passwd', 'c'.repeat(22)];
+  const { browser, on, sessions, memory } = await createWorld({ generateId: () => made.shift() ?? '' });
+  on('/set', async (req, res) => {
+    await sessions.set(req, 'a', 1);
+    res.end();
+  });
+  const seen: unknown[] = [];
+  for (let visit = 0; visit < 5; visit++) {
+    const { status, cookies } = await browser().get('/set');
+    seen.push([status, cookies.length]);
+  }
+  expect(seen).toEqual([
+    [200, 1],
+    [500, 0],
+    [200, 1],
+    [500, 0],
+    [200, 1],
+  ]);
+  expect(await memory.length()).toBe(3);
+});
+
 describe('S10 an id that is not in the cookie', () => {
   /** Everywhere that some framework takes an id from; `value` is signed, as the cookie has it. */
   const places = (

@@ -195,6 +195,25 @@ describe.each(STORES)('S12 the id from before, on a store of kind: %s', (_name, 
   });
 });
 
+describe.each(OWN_STORES)('S27 S29 on a store of kind: %s', (_name, make) => {
+  it('S27 neither cookie nor record says more than is left to the absolute end', async () => {
+    const app = await openApp(make, { maxAge: HOUR, absoluteTimeout: 90 * MINUTE, touchAfter: 0 });
+    await app.client.get('/set');
+    await app.testClock.advance(45 * MINUTE);
+    expect((await app.client.get('/get')).cookies).toEqual([expect.stringContaining('; Max-Age=2700;')]);
+    const [session] = await app.sessions.getAllSessions();
+    expect(session?.expiresAt).toBe(app.testClock.now() + 45 * MINUTE);
+  });
+
+  it('S29 set() begins no session anew that has just ended', async () => {
+    const { store } = await openApp(make);
+    await store.set(ID, { a: 1 });
+    await store.destroy(ID);
+    await store.set(ID, { a: 2 });
+    expect([await store.get(ID), await store.length()]).toEqual([null, 0]);
+  });
+});
+
 describe.each(OWN_STORES)('S28 S26 on a store of kind: %s', (_name, make) => {
   it('the cookie of a session that has expired is refused, before it is swept and ever after', async () => {
     const app = await openApp(make, { maxAge: HOUR });
