@@ -192,7 +192,8 @@ export class SessionView {
     this.touchFailed = true;
     const isExtended = await this.#engine.calls().extend(session.key, next, record);
     // Renewed meanwhile, which moved its expiry too.
-    const renewed = isExtended ? null : await this.#engine.findLiving(session.key);
+    const found = isExtended ? null : await this.#engine.findLiving(session.key);
+    const renewed = found?.key === session.key ? null : found;
     this.touchFailed = false;
     const isAlive = isExtended || renewed !== null;
     // Late: a destroy or regenerate has put another session in its place.
