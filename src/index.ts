@@ -2,11 +2,12 @@
 export { SessionManager, SessionManager as default } from './session-manager.js';
 export type { SessionPage, SessionSummary } from './session-manager.js';
 export * from './session-data.js';
-export type { CookieOptions, Logger, Secret, SessionManagerOptions } from './http/options.js';
+export type { CookieOptions } from './http/cookie-options.js';
+export type { Logger, Secret, SessionManagerOptions } from './http/options.js';
 export type { CreationLimit } from './http/creation-limit.js';
 export type { LoginOptions } from './http/login.js';
 export type { HeaderOption, TransportOption } from './http/transport.js';
-export type { UserSession, UserSessions } from './http/user-sessions.js';
+export type { UserSession, UserSessionsOf as UserSessions } from './http/user-sessions.js';
 export type { EndReason } from './http/ends.js';
 export type { SessionEvents } from './http/engine.js';
 export type { Middleware } from './http/middleware.js';

@@ -7,7 +7,8 @@ import { encodeData } from '../core/json.js';
 import type { Engine } from './engine.js';
 import { requestSession } from './middleware.js';
 import type { Seats } from './request-session.js';
-import { checkedUser, UserSessions } from './user-sessions.js';
+import { OwnedSessions } from './owned-sessions.js';
+import { checkedUser } from './user-sessions.js';
 
 export interface LoginOptions {
   /** Lives for `rememberFor` after its last use, instead of `maxAge`. Default false. */
@@ -46,13 +47,13 @@ export function login(
 }
 
 class UserSeats implements Seats {
-  readonly #sessions: UserSessions;
+  readonly #sessions: OwnedSessions;
   readonly #max: number;
   readonly #refuses: boolean;
 
   constructor(engine: Engine, owner: string) {
     const { maxSessionsPerUser, refusesMoreSessions } = engine.config;
-    this.#sessions = new UserSessions(engine, owner);
+    this.#sessions = new OwnedSessions(engine, owner);
     this.#max = maxSessionsPerUser;
     this.#refuses = refusesMoreSessions;
   }
@@ -71,7 +72,7 @@ class UserSeats implements Seats {
     if (this.#refuses) throw this.#tooMany();
     // In one order for all, this login among them: two at once must not end each other.
     records.sort((a, b) => b.createdAt - a.createdAt || (a.key < b.key ? 1 : -1));
-    await this.#sessions.end(records.slice(this.#max));
+    for (const record of records.slice(this.#max)) await this.#sessions.end(record);
   }
 
   #tooMany(): SessionError {

@@ -1,24 +1,25 @@
-// The options of SessionManager: what they are, what they may be, and what they come down to.
-import { IncomingMessage } from 'node:http';
+// The options of SessionManager, and what they come down to.
+import type { IncomingMessage } from 'node:http';
 
 import { systemClock, type Clock } from '../core/clock.js';
-import {
-  attributeText,
-  isCookieAttribute,
-  isCookieName,
-  MAX_AGE_MS,
-  type CookieAttributes,
-} from '../core/cookie.js';
-import { A_DURATION, isDuration, toMs, type Duration } from '../core/duration.js';
+import { attributeText } from '../core/cookie.js';
+import { toMs, type Duration } from '../core/duration.js';
 import { DEFAULT_LIMITS, type DataLimits } from '../core/json.js';
-import { checkOptions, optionFaults, type Fields } from '../core/options.js';
-import { DataSchema, isStandardSchema, type StandardSchema } from '../core/schema.js';
-import { isKeyId, type SigningKey } from '../core/signing.js';
-import { FileStore, fileStoreSchema, type FileStoreOptions } from '../stores/file-store.js';
-import { MemoryStore, memoryStoreSchema, type MemoryStoreOptions } from '../stores/memory-store.js';
+import { DataSchema, type StandardSchema } from '../core/schema.js';
+import type { SigningKey } from '../core/signing.js';
 import { fromExpressStore } from '../stores/adapted-store.js';
-import { assertStore, limitsOf, type ExpressStore } from '../stores/express-store.js';
-import { RecordStore } from '../stores/store.js';
+import type { ExpressStore } from '../stores/express-store.js';
+import { FileStore, type FileStoreOptions } from '../stores/file-store.js';
+import { MemoryStore, type MemoryStoreOptions } from '../stores/memory-store.js';
+import type { RecordStore } from '../stores/store.js';
+import { checkManagerOptions, warningsOf } from './check-options.js';
+import {
+  isHostBound,
+  isProduction,
+  resolveCookie,
+  type CookieOptions,
+  type ResolvedCookie,
+} from './cookie-options.js';
 import type { CreationLimit } from './creation-limit.js';
 import type { TransportOption } from './transport.js';
 
@@ -26,22 +27,6 @@ import type { TransportOption } from './transport.js';
 export interface Logger {
   warn(facts: object, message: string): void;
   error(facts: object, message: string): void;
-}
-
-export interface CookieOptions {
-  /** Default `/`. */
-  path?: string;
-  /** Default none: the cookie stays with the host that set it. */
-  domain?: string;
-  /** Default true. */
-  httpOnly?: boolean;
-  /** `'auto'`: on requests that came over TLS. Default: true in production. */
-  secure?: boolean | 'auto';
-  /** Default `'lax'`. `'none'` asks for `secure`. */
-  sameSite?: 'lax' | 'strict' | 'none' | false;
-  priority?: 'low' | 'medium' | 'high';
-  /** Default false. Asks for `secure`. */
-  partitioned?: boolean;
 }
 
 export interface SessionManagerOptions<AppSession extends object = Record<string, unknown>> {
@@ -125,7 +110,7 @@ export interface Config {
   readonly ownsStore: boolean;
   readonly secrets: readonly Secret[];
   readonly cookieName: string;
-  readonly cookie: Omit<CookieAttributes, 'secure'> & { readonly secure: boolean | 'auto' };
+  readonly cookie: ResolvedCookie;
   /** The attributes as text, for a cookie that is secure and for one that is not. */
   readonly attributes: { readonly secure: string; readonly plain: string };
   readonly maxAge: number;
@@ -155,12 +140,6 @@ export interface Config {
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const MINUTE_MS = 60_000;
-const MIN_SECRET_BYTES = 32;
-/** With the longest id and its signature far below the 4,096 bytes that browsers keep. */
-const MAX_NAME_LENGTH = 256;
-const PLACEHOLDERS =
-  /^(secret|keyboard cat|change-?me.*|your[-_ ].*|my[-_ ]?secret.*|s3cr3t|password|test|example)$/i;
-
 /** NIST SP 800-63B-4, 2.1.3, 2.2.3 and 2.3.3: reauthentication. */
 const PRESETS = {
   aal1: { maxAge: 30 * DAY_MS, absoluteTimeout: 30 * DAY_MS },
@@ -169,137 +148,11 @@ const PRESETS = {
 } as const;
 const NO_PRESET: { maxAge?: number; absoluteTimeout?: number } = {};
 
-const schema = ({ z, field }: Fields) => {
-  const fn = z.custom<unknown>((value) => typeof value === 'function');
-  const text = (accepts: (value: string) => boolean) => z.string().refine(accepts);
-  const duration = z.custom<Duration>(isDuration);
-  const upTo400Days = z.custom((value) => isDuration(value) && toMs(value) <= MAX_AGE_MS);
-  const secret = z
-    .string()
-    .min(1)
-    .or(z.strictObject({ id: z.custom(isKeyId), secret: z.string().min(1) }));
-  const transport = z.literal('cookie').or(z.strictObject({ header: z.custom(isOwnHeader) }));
-  return z.strictObject({
-    storeType: field(z.enum(['memory', 'file']), "'memory' or 'file'"),
-    storeOptions: field(z.looseObject({}), 'an object'),
-    store: field(
-      z.custom((value) => isStore(value)),
-      'a store: one that extends RecordStore, or an express-session store with get, set and destroy',
-    ),
-    secret: z.custom((value) => secret.or(z.array(secret).min(1)).safeParse(value).success, {
-      error:
-        'must be a string that is not empty (is the environment variable set?), a key { id, secret }, or a list of them of which the first signs',
-    }),
-    preset: field(z.enum(['aal1', 'aal2', 'aal3']), "'aal1', 'aal2' or 'aal3'"),
-    transport: field(
-      transport.or(z.array(transport).min(1)),
-      "'cookie', { header } with the name of a header of your own, such as X-Session, or a list of them",
-    ),
-    cookieName: field(
-      text((name) => isCookieName(name) && name.length <= MAX_NAME_LENGTH),
-      "a cookie name: ASCII letters, digits and !#$%&'*+-.^_`|~",
-    ),
-    maxAge: field(upTo400Days, `${A_DURATION}, 400 days at most`),
-    absoluteTimeout: field(duration.nullable(), `${A_DURATION}, or null for none`),
-    cookie: z
-      .strictObject({
-        path: field(
-          text((value) => value.startsWith('/') && isCookieAttribute(value)),
-          "a path that starts with '/'",
-        ),
-        domain: field(
-          text((value) => value !== '' && isCookieAttribute(value)),
-          'a domain name',
-        ),
-        httpOnly: field(z.boolean(), 'true or false'),
-        secure: field(z.boolean().or(z.literal('auto')), "true, false or 'auto'"),
-        sameSite: field(
-          z.enum(['lax', 'strict', 'none']).or(z.literal(false)),
-          "'lax', 'strict', 'none' or false",
-        ),
-        priority: field(z.enum(['low', 'medium', 'high']), "'low', 'medium' or 'high'"),
-        partitioned: field(z.boolean(), 'true or false'),
-      })
-      .optional(),
-    rememberFor: field(upTo400Days, `${A_DURATION}, 400 days at most`),
-    renewEvery: field(duration.nullable(), `${A_DURATION}, or null for never`),
-    describe: field(fn, 'a function of the request that returns an object'),
-    maxSessionsPerUser: field(z.int().positive(), 'a whole number above 0'),
-    onTooManySessions: field(z.enum(['evict-oldest', 'refuse']), "'evict-oldest' or 'refuse'"),
-    creationLimit: field(
-      z.strictObject({ key: fn, max: z.int().positive(), window: duration }),
-      '{ key, max, window }: a function of the request, a whole number above 0 and a duration',
-    ),
-    schema: field(z.custom(isStandardSchema), 'a Standard Schema, as zod 4 makes them'),
-    schemaVersion: field(z.int().nonnegative(), 'a whole number'),
-    migrate: field(fn, 'a function of data and its version'),
-    touchAfter: field(duration.or(z.literal(0)), `${A_DURATION}, or 0 for every use`),
-    load: field(z.enum(['lazy', 'eager']).or(fn), "'lazy', 'eager' or a function of the request"),
-    property: field(
-      text((name) => name !== '' && !isTaken(name)).or(z.literal(false)),
-      'the name of a property that requests do not have, or false',
-    ),
-    initial: field(fn, 'a function of the request that returns an object'),
-    storeTimeout: field(duration, A_DURATION),
-    generateId: field(fn, 'a function of the request that returns a string'),
-    logger: field(z.looseObject({ warn: fn, error: fn }), 'a logger with warn() and error()'),
-    limits: z
-      .strictObject({
-        bytes: field(z.int().positive(), 'a whole number of bytes above 0'),
-        depth: field(z.int().positive(), 'a whole number of levels above 0'),
-        keys: field(z.int().positive(), 'a whole number of keys above 0'),
-      })
-      .optional(),
-    clock: field(z.looseObject({ now: fn, after: fn }), 'a clock with now() and after(ms, callback)'),
-  });
-};
-
-/** What options must keep together. */
-function brokenRules(options: Partial<SessionManagerOptions>): string[] {
-  const faults: string[] = [];
-  const { store, storeType, storeOptions } = options;
-  if (store !== undefined && (storeType !== undefined || storeOptions !== undefined))
-    faults.push('give either "store" or "storeType" and "storeOptions", not both');
-  if (isProduction() && isWeak(options.secret)) {
-    faults.push(
-      `"secret" must have ${String(MIN_SECRET_BYTES)} bytes at least and be no placeholder; ` +
-        '`openssl rand -base64 48` makes one',
-    );
-  }
-  if (typeof storeOptions === 'object') {
-    const storeSchema = storeType === 'file' ? fileStoreSchema : memoryStoreSchema;
-    faults.push(...optionFaults(storeSchema, storeOptions).map((fault) => `in storeOptions, ${fault}`));
-  }
-  const ids = [options.secret].flat().flatMap((key) => (isNamed(key) ? [key.id] : []));
-  if (new Set(ids).size < ids.length) faults.push('the keys of "secret" must have different ids');
-  if (options.migrate !== undefined && options.schema === undefined)
-    faults.push('"migrate" needs a "schema"');
-  if (options.renewEvery != null && store !== undefined && !RecordStore.is(store))
-    faults.push(
-      '"renewEvery" needs a store that keeps the contract (RecordStore): another one forgets the old id at once',
-    );
-  const names = [options.transport]
-    .flat()
-    .map((way) => (typeof way === 'object' ? way.header.toLowerCase() : way));
-  if (new Set(names).size < names.length) faults.push('"transport" must name each way once');
-  const cookie = resolveCookie(options.cookie ?? {});
-  const name = typeof options.cookieName === 'string' ? options.cookieName : '';
-  if (/^__Host-/i.test(name) && !isHostBound(cookie))
-    faults.push(
-      'a "cookieName" that starts with __Host- asks for cookie.secure: true, path "/" and no domain',
-    );
-  if (/^__Secure-/i.test(name) && cookie.secure !== true)
-    faults.push('a "cookieName" that starts with __Secure- asks for cookie.secure: true');
-  if ((cookie.sameSite === 'none' || cookie.partitioned) && cookie.secure !== true)
-    faults.push('cookie.sameSite "none" and cookie.partitioned ask for cookie.secure: true');
-  return faults;
-}
-
 /** @throws {SessionError} ERR_SESSION_OPTIONS naming every wrong field and what it expects */
 export function resolveOptions<AppSession extends object>(
   options: SessionManagerOptions<AppSession>,
 ): Config {
-  checkOptions<Partial<SessionManagerOptions>>('SessionManager', schema, options, brokenRules);
+  checkManagerOptions(options);
   const { clock = systemClock, load = 'lazy', preset } = options;
   const { maxAge: presetAge = HOUR_MS, absoluteTimeout: presetEnd } =
     preset === undefined ? NO_PRESET : PRESETS[preset];
@@ -350,58 +203,6 @@ export function resolveOptions<AppSession extends object>(
   };
 }
 
-function warningsOf({ secret, store, cookie }: SessionManagerOptions): Config['warnings'] {
-  const warnings: [string, string][] = [];
-  if (isWeak(secret))
-    warnings.push([
-      'WARN_SESSION_SECRET',
-      'The session secret is short or a placeholder: production will refuse it.',
-    ]);
-  if (store !== undefined && !RecordStore.is(store)) warnings.push(limitsOf(store));
-  if (!isProduction()) return warnings;
-  if (cookie?.secure === false)
-    warnings.push([
-      'WARN_SESSION_INSECURE',
-      'cookie.secure is false in production: the session cookie also goes over connections that anybody can read.',
-    ]);
-  if (cookie?.httpOnly === false)
-    warnings.push([
-      'WARN_SESSION_SCRIPTS',
-      'cookie.httpOnly is false: every script on a page can read the session cookie and send it away.',
-    ]);
-  return warnings;
-}
-
-/** A header that can carry a session: a name of the application's own, which nothing else on the way gives a meaning. */
-function isOwnHeader(name: unknown): boolean {
-  return (
-    typeof name === 'string' &&
-    isCookieName(name) &&
-    name.length <= 64 &&
-    /^x-|session/i.test(name) &&
-    !/^x-(forwarded|real|frame|content|powered|xss|request)/i.test(name)
-  );
-}
-
-/** What Node and Express put on a request. */
-const isTaken = (name: string): boolean =>
-  name in IncomingMessage.prototype ||
-  /^(socket|client|url|method|httpVersion|raw\w+|status\w+|complete|aborted|upgrade|res|next|app|params|query|body|route|baseUrl|originalUrl|cookies|signedCookies|secret|sessionID|sessionStore)$/.test(
-    name,
-  );
-
-const isNamed = (key: unknown): key is Required<SigningKey> =>
-  typeof key === 'object' && key !== null && 'id' in key;
-
-function isStore(value: unknown): boolean {
-  try {
-    assertStore(value);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 function builtStore(
   { storeType, storeOptions }: Pick<SessionManagerOptions, 'storeType' | 'storeOptions'>,
   maxAge: number,
@@ -410,39 +211,4 @@ function builtStore(
   return storeType === 'file'
     ? new FileStore({ ttl: maxAge / 1_000, clock, ...storeOptions })
     : new MemoryStore({ maxAge, clock, ...storeOptions });
-}
-
-const isProduction = (): boolean => process.env['NODE_ENV'] === 'production';
-
-function isWeak(secrets: unknown): boolean {
-  return [secrets].flat().some((key: unknown) => {
-    const text = isNamed(key) ? key.secret : key;
-    return (
-      typeof text === 'string' && (Buffer.byteLength(text) < MIN_SECRET_BYTES || PLACEHOLDERS.test(text))
-    );
-  });
-}
-
-/** Bound to its host, as the prefix `__Host-` tells browsers (RFC 6265bis, 4.1.3). */
-function isHostBound({ secure, path, domain }: Config['cookie']): boolean {
-  return secure === true && path === '/' && domain === undefined;
-}
-
-function resolveCookie(options: CookieOptions = {}): Config['cookie'] {
-  const {
-    path = '/',
-    httpOnly = true,
-    secure = isProduction(),
-    sameSite = 'lax',
-    partitioned = false,
-  } = options;
-  return {
-    path,
-    httpOnly,
-    secure,
-    sameSite,
-    partitioned,
-    ...(options.domain === undefined ? null : { domain: options.domain }),
-    ...(options.priority === undefined ? null : { priority: options.priority }),
-  };
 }

@@ -1,14 +1,13 @@
 // All sessions of one user: which there are, and ending them.
 import type { IncomingMessage } from 'node:http';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 
-import { isBroken, type Page, type SessionKey, type SessionRecord } from '../core/contract.js';
+import type { SessionKey, SessionRecord } from '../core/contract.js';
 import { SessionError } from '../core/errors.js';
 import { lastSeenAt } from '../core/expiry.js';
 import { isHandle } from '../core/ids.js';
-import { isLiving } from '../core/record.js';
 import type { Engine } from './engine.js';
 import { requestSession } from './middleware.js';
+import { MAX_HOPS, OwnedSessions } from './owned-sessions.js';
 
 /** A session as its user sees it in a list of devices. */
 export interface UserSession {
@@ -26,24 +25,21 @@ export interface UserSession {
   readonly current: boolean;
 }
 
-const PAGE_LIMIT = 100;
 const MAX_USER_LENGTH = 255;
-/** Between two turns of the event loop, ms. */
-const SLICE_MS = 5;
 /** A session that moves to another id while they are listed can be missed: it is found in the next pass. */
 const MAX_PASSES = 20;
-/** How often a session may have moved while it is ended. */
-const MAX_HOPS = 8;
 
 export class UserSessions {
   readonly #engine: Engine;
   readonly #owner: string;
+  readonly #owned: OwnedSessions;
   readonly #req: IncomingMessage | undefined;
 
   /** @throws {SessionError} ERR_SESSION_USER */
   constructor(engine: Engine, userId: string, req?: IncomingMessage) {
     this.#engine = engine;
     this.#owner = checkedUser(userId);
+    this.#owned = new OwnedSessions(engine, this.#owner);
     this.#req = req;
   }
 
@@ -51,7 +47,7 @@ export class UserSessions {
   async list(): Promise<UserSession[]> {
     const current = await this.#current();
     const sessions: UserSession[] = [];
-    for await (const record of this.#records()) {
+    for await (const record of this.#owned.records()) {
       const { createdAt, expiresAt, meta } = record;
       const handle = this.#engine.handleOf(record.key);
       const device = meta?.device ?? null;
@@ -71,10 +67,10 @@ export class UserSessions {
     const { store } = this.#engine;
     if (store.idAtRest === 'sha256') {
       const record = await this.#engine.findLiving(handle as string as SessionKey);
-      return record?.owner === this.#owner && this.#end(record);
+      return record?.owner === this.#owner && this.#owned.end(record);
     }
-    for await (const record of this.#records())
-      if (this.#engine.handleOf(record.key) === handle) return this.#end(record);
+    for await (const record of this.#owned.records())
+      if (this.#engine.handleOf(record.key) === handle) return this.#owned.end(record);
     return false;
   }
 
@@ -96,14 +92,13 @@ export class UserSessions {
     let ended = 0;
     for (let pass = 0, quiet = 0; pass < MAX_PASSES && quiet < 2; pass++) {
       let found = 0;
-      for await (const record of this.#records()) {
+      for await (const record of this.#owned.records()) {
         const isNewer = pass > 0 && record.createdAt > startedAt;
         if (isNewer || (await this.#isHeir(record, kept))) continue;
         found++;
         // It may be on its way to be the heir of the one that is kept: looked at again in the next pass.
         if (pass === 0 && record.createdAt === kept?.createdAt) continue;
-        if (await this.#end(record)) ended++;
-        await this.#pause();
+        if (await this.#owned.end(record)) ended++;
       }
       quiet = found === 0 ? quiet + 1 : 0;
     }
@@ -119,38 +114,13 @@ export class UserSessions {
     await revokeBefore(this.#engine, date, this.#owner);
   }
 
-  /** Ends these. @returns how many had not ended yet */
-  async end(records: readonly SessionRecord[]): Promise<number> {
-    let ended = 0;
-    for (const record of records) {
-      if (await this.#end(record)) ended++;
-      await this.#pause();
-    }
-    return ended;
-  }
-
-  /** Those that live now. */
-  async living(): Promise<SessionRecord[]> {
-    const records: SessionRecord[] = [];
-    for await (const record of this.#records()) records.push(record);
-    return records;
-  }
-
-  #turnedAt = performance.now();
-
-  /** Lets others have their turn. */
-  async #pause(): Promise<void> {
-    if (performance.now() - this.#turnedAt < SLICE_MS) return;
-    await nextTurn();
-    this.#turnedAt = performance.now();
-  }
-
   /** What is stored under a key or a handle, sessions that have moved on included. */
   async #named(name: string | undefined): Promise<SessionRecord | null> {
     if (name === undefined) return null;
     const isKey = this.#engine.store.idAtRest === 'sha256' ? isHandle(name) : !isHandle(name);
     if (isKey) return this.#engine.calls().find(name as SessionKey, true);
-    for await (const record of this.#records()) if (this.#engine.handleOf(record.key) === name) return record;
+    for await (const record of this.#owned.records())
+      if (this.#engine.handleOf(record.key) === name) return record;
     return null;
   }
 
@@ -173,45 +143,6 @@ export class UserSessions {
     if (session.owner !== this.#owner || session.key === undefined) return undefined;
     // Under the key that it has now: it may have been renewed since the request began.
     return (await this.#engine.findLiving(session.key))?.key;
-  }
-
-  async *#records(): AsyncGenerator<SessionRecord, void> {
-    const pages = this.#engine.store.capable('page');
-    let cursor: string | null = null;
-    do {
-      const request = {
-        ...{ owner: this.#owner, limit: PAGE_LIMIT, withData: false },
-        ...(cursor === null ? null : { cursor }),
-      };
-      const page: Page = await this.#engine.calls().ask('page', request, (options) => pages.page(options));
-      for (const entry of page.records) if (!isBroken(entry)) yield entry;
-      ({ cursor } = page);
-      if (cursor !== null) await nextTurn();
-    } while (cursor !== null);
-  }
-
-  /**
-   * Ends a session, and wherever it goes while it is ended:
-   *
-   *   us: list A · its request: regenerate A to B · us: end A -> it has ended; B is not in the page -> end B
-   */
-  async #end(record: SessionRecord): Promise<boolean> {
-    const onEnd = (ended: SessionKey): void => {
-      const handle = this.#engine.handleOf(ended);
-      this.#engine.emit('destroyed', () => ({ handle, reason: 'revoke' }));
-    };
-    let current: SessionRecord | null = record;
-    for (let hop = 0; hop < MAX_HOPS && current !== null; hop++) {
-      if (isLiving(current)) {
-        // Another user has logged in there.
-        if (current.owner !== this.#owner) return false;
-        if (await this.#engine.lanes.end(current.key, current, onEnd)) return true;
-        current = await this.#engine.calls().find(current.key, true);
-      }
-      const next: SessionKey | undefined = current?.closed?.movedTo;
-      current = next === undefined ? null : await this.#engine.calls().find(next, true);
-    }
-    return false;
   }
 }
 
@@ -236,3 +167,6 @@ export async function revokeBefore(engine: Engine, date: Date | undefined, owner
     throw new SessionError('ERR_SESSION_VALUE', 'The date must be a Date, and not in the future.');
   await engine.calls().ask('revokeBefore', {}, (options) => store.revokeBefore(before, owner, options));
 }
+
+/** What `ofUser` returns. The class itself is nobody's to construct. */
+export type UserSessionsOf = UserSessions;

@@ -1,0 +1,78 @@
+// The sessions that belong to one user, as the store has them: listed a page at a time, and ended wherever they move.
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+import { isBroken, type Page, type SessionKey, type SessionRecord } from '../core/contract.js';
+import { isLiving } from '../core/record.js';
+import type { Engine } from './engine.js';
+
+const PAGE_LIMIT = 100;
+/** Between two turns of the event loop, ms. */
+const SLICE_MS = 5;
+/** How often a session may have moved while it is ended. */
+export const MAX_HOPS = 8;
+
+export class OwnedSessions {
+  readonly #engine: Engine;
+  readonly #owner: string;
+  #turnedAt = performance.now();
+
+  constructor(engine: Engine, owner: string) {
+    this.#engine = engine;
+    this.#owner = owner;
+  }
+
+  /** Those that live, a page at a time. */
+  async *records(): AsyncGenerator<SessionRecord, void> {
+    const pages = this.#engine.store.capable('page');
+    let cursor: string | null = null;
+    do {
+      const request = {
+        ...{ owner: this.#owner, limit: PAGE_LIMIT, withData: false },
+        ...(cursor === null ? null : { cursor }),
+      };
+      const page: Page = await this.#engine.calls().ask('page', request, (options) => pages.page(options));
+      for (const entry of page.records) if (!isBroken(entry)) yield entry;
+      ({ cursor } = page);
+      if (cursor !== null) await nextTurn();
+    } while (cursor !== null);
+  }
+
+  /** Those that live now. */
+  async living(): Promise<SessionRecord[]> {
+    const records: SessionRecord[] = [];
+    for await (const record of this.records()) records.push(record);
+    return records;
+  }
+
+  /**
+   * Ends a session, and wherever it goes while it is ended:
+   *
+   *   us: list A · its request: regenerate A to B · us: end A -> it has ended; B is not in the page -> end B
+   */
+  async end(record: SessionRecord): Promise<boolean> {
+    await this.#pause();
+    const onEnd = (ended: SessionKey): void => {
+      const handle = this.#engine.handleOf(ended);
+      this.#engine.emit('destroyed', () => ({ handle, reason: 'revoke' }));
+    };
+    let current: SessionRecord | null = record;
+    for (let hop = 0; hop < MAX_HOPS && current !== null; hop++) {
+      if (isLiving(current)) {
+        // Another user has logged in there.
+        if (current.owner !== this.#owner) return false;
+        if (await this.#engine.lanes.end(current.key, current, onEnd)) return true;
+        current = await this.#engine.calls().find(current.key, true);
+      }
+      const next: SessionKey | undefined = current?.closed?.movedTo;
+      current = next === undefined ? null : await this.#engine.calls().find(next, true);
+    }
+    return false;
+  }
+
+  /** Lets others have their turn. */
+  async #pause(): Promise<void> {
+    if (performance.now() - this.#turnedAt < SLICE_MS) return;
+    await nextTurn();
+    this.#turnedAt = performance.now();
+  }
+}
