@@ -32,13 +32,18 @@ const git = (cwd, ...args) =>
 const numbersIn = (name) => [...name.matchAll(/\bS(\d+)\b/g)].map(([, digits]) => Number(digits));
 
 const root = mkdtempSync(join(tmpdir(), 'session-store-js-mutants-'));
-process.on('exit', () => rmSync(root, { recursive: true, force: true }));
+const running = new Set();
+process.on('exit', () => {
+  for (const jest of running) jest.kill('SIGKILL');
+  rmSync(root, { recursive: true, force: true, maxRetries: 5 });
+});
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 
 /** What the patches lie on: what is here, committed or not. */
 const sources = git('.', 'ls-files', '-z', '--cached', '--others', '--exclude-standard')
   .split('\0')
-  .filter((file) => file !== '' && existsSync(file));
+  // A link to the packages is no directory of that name, which git ignores.
+  .filter((file) => file !== '' && file !== 'node_modules' && existsSync(file));
 
 /** The files of the tests that name a rule somewhere; for patches that do not say which. */
 function filesNaming(number) {
@@ -97,7 +102,9 @@ async function runTests(tree, files, numbers, { workers = 1, limitMs } = {}) {
     ...{ cwd: tree, env, stdio: 'ignore' },
     ...{ timeout: limitMs, killSignal: 'SIGKILL' },
   });
+  running.add(jest);
   await new Promise((done) => jest.once('close', done));
+  running.delete(jest);
   if (!existsSync(report)) return null;
   return JSON.parse(readFileSync(report, 'utf8')).testResults.flatMap(({ name, assertionResults }) =>
     assertionResults
