@@ -89,7 +89,10 @@ export class SessionManager<AppSession extends object = SessionData> extends Eve
    */
   middleware(...args: never[]): Middleware {
     if (args.length > 0)
-      throw new SessionError('ERR_SESSION_OPTIONS', 'Mount app.use(sessions.middleware()), with parentheses.');
+      throw new SessionError(
+        'ERR_SESSION_OPTIONS',
+        'Mount app.use(sessions.middleware()), with parentheses.',
+      );
     return this.#middleware;
   }
 

@@ -109,7 +109,7 @@ describe('the sweep', () => {
     expect(Math.max(...turns.map((names) => names.length))).toBe(1);
     expect(new Set(turns.flat()).size).toBe(folders.length);
     await store.close();
-  });
+  }, 30_000);
 
   it('goes on where `removeExpired` stopped, and takes no more than it is told', async () => {
     const world = fileWorld();
