@@ -17,11 +17,12 @@ import {
   type RenewingWorld,
 } from './renewal.world.js';
 import { closeWorlds, codeOf, createGate, query } from './world.js';
+import { rounds } from '../support/faults.js';
 
 afterEach(closeWorlds);
 
 const REQUESTS = 50;
-const ROUNDS = 20;
+const ROUNDS = rounds(200);
 
 /** A session that the next use renews. */
 async function due(world: RenewingWorld): Promise<void> {

@@ -9,6 +9,7 @@ import { freshPath } from '../support/directory.js';
 import { Client, type Answer } from '../support/http.js';
 import { SECRET } from '../support/secret.js';
 import { handleIn } from './user-world.js';
+import { rounds } from '../support/faults.js';
 
 /** What the other process may take to know of a moment, ms; and what a loaded machine may take besides. */
 const KNOWN_MS = 1_000;
@@ -160,7 +161,7 @@ it('S31 lets no session survive under another id that another process gives it m
   const [one, two] = [await open(0, path), await open(1, path)];
   // Many, so that the one process reads the list while the other one changes it.
   const browsers = Array.from({ length: 12 }, () => two.browser());
-  for (let round = 0; round < 60; round++) {
+  for (let round = 0; round < rounds(600); round++) {
     await Promise.all(browsers.map((browser) => browser.get('/login')));
     const moves = browsers.map((browser) => browser.get('/regenerate'));
     await pause(round % 12);
@@ -176,7 +177,7 @@ it.each(['refuse', 'evict-oldest'])(
     const path = freshPath();
     const options = { maxSessionsPerUser: 2, onTooManySessions };
     const [one, two] = [await open(0, path, options), await open(1, path, options)];
-    for (let round = 0; round < 10; round++) {
+    for (let round = 0; round < rounds(100); round++) {
       const browsers = Array.from({ length: 8 }, (_, n) => (n % 2 === 0 ? one : two).browser());
       await Promise.all(browsers.map((browser) => browser.get('/login')));
       const listed = (await one.ask<{ handle: string }[]>('/list')).map(({ handle }) => handle);

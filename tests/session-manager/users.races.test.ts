@@ -5,6 +5,7 @@ import { MemoryStore } from '../../src/stores/memory-store.js';
 import type { Client } from '../support/http.js';
 import { handleIn, HOUR, idIn, openUsers, OWN_STORES, STORES, type Users } from './user-world.js';
 import { closeWorlds, createGate } from './world.js';
+import { rounds } from '../support/faults.js';
 
 afterEach(closeWorlds);
 
@@ -15,10 +16,10 @@ const living = async (users: Users, user: string): Promise<string[]> =>
   (await users.records(user)).map(({ key }) => users.behind.handleOf(key)).sort();
 
 describe.each(STORES)('on %s', (_name, make) => {
-  it('S31 ends each login that races it whole or leaves it whole, 50 rounds of 4', async () => {
+  it('S31 ends each login that races it whole or leaves it whole', async () => {
     const users = await openUsers(make, { realClock });
     const { browser, list, sessions, userIn } = users;
-    for (let round = 0; round < 50; round++) {
+    for (let round = 0; round < rounds(400); round++) {
       const browsers = [browser(), browser(), browser(), browser()];
       const [first] = browsers as [Client];
       await first.get('/login?user=ada');
