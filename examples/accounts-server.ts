@@ -10,6 +10,7 @@ export const sessions = new SessionManager({
   secret: process.env['SESSION_SECRET'] ?? randomBytes(32).toString('hex'),
   describe: (req) => ({ browser: (req.headers['user-agent'] ?? 'unknown').slice(0, 200) }),
   maxSessionsPerUser: 5,
+  creationLimit: { key: (req) => req.socket.remoteAddress, max: 100, window: '1m' },
   renewEvery: '15m',
 });
 

@@ -73,6 +73,7 @@ export interface Inheritance {
  *   us: find v2, bring the new record up to date, replace(closed, expecting v2)
  *
  * In this order there is a living id at every moment (peers that delete first lose the session in a crash).
+ * @param onEnd Told which key was closed.
  * @throws {SessionError} ERR_SESSION_ENDED if the session ended meanwhile; no second living id stays behind
  */
 export async function moveTo(
@@ -82,6 +83,7 @@ export async function moveTo(
   record: SessionRecord | null,
   successor: Target,
   inheritance: Inheritance,
+  onEnd: (key: SessionKey) => void = () => undefined,
 ): Promise<SessionRecord> {
   let old = record ?? (await calls.find(key, true));
   let moved: SessionRecord | null = null;
@@ -96,7 +98,10 @@ export async function moveTo(
       const closed = closedRecord(old, clock.now(), moved.key, inheritance.followMs);
       mayHaveClosed = isRenewal;
       const found = await put(calls, closed, old);
-      if (found === 'landed') return moved;
+      if (found === 'landed') {
+        onEnd(old.key);
+        return moved;
+      }
       mayHaveClosed = false;
       old = found;
     }
@@ -141,7 +146,7 @@ function heirOf(
     version: newVersion(),
   };
   if (!identity) return heir;
-  const meta = followMs === undefined ? old.meta : { ...old.meta, issuedAt: now, unseen: true };
+  const meta = followMs === undefined ? old.meta : { ...old.meta, issuedAt: now, from: old.key };
   return {
     ...heir,
     createdAt,

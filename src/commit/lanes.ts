@@ -144,14 +144,30 @@ export class Lanes {
 
   /**
    * Continues a session under the key of `successor`, with what the store holds of it when it ends.
+   * @param onEnd Told under which key it ended: another one, if it was renewed meanwhile.
    * @throws {SessionError} ERR_SESSION_ENDED if it ended meanwhile; then the successor is gone too
    */
-  move(from: Target, successor: Target, inheritance = WHOLE): Promise<SessionRecord> {
+  move(
+    from: Target,
+    successor: Target,
+    inheritance = WHOLE,
+    onEnd?: (key: SessionKey) => void,
+  ): Promise<SessionRecord> {
     const { clock } = this.#options;
     return this.#exclusive(from.key, async (latest) => {
       const calls = this.#calls();
-      successor.record = await moveTo(calls, clock, from.key, latest ?? from.record, successor, inheritance);
+      let ended = from.key;
+      successor.record = await moveTo(
+        calls,
+        clock,
+        from.key,
+        latest ?? from.record,
+        successor,
+        inheritance,
+        (key) => (ended = key),
+      );
       this.#events.created(successor.record);
+      onEnd?.(ended);
       return successor.record;
     });
   }

@@ -17,6 +17,8 @@ export interface Closed {
   readonly movedTo?: SessionKey;
   /** Until when a request that comes with its id is served by that session, epoch ms. Scheduled renewal only. */
   readonly followUntil?: number;
+  /** A request had brought its id by then, so the id before it leads no further than here. */
+  readonly wasSeen?: boolean;
 }
 
 /** Small facts about a session. A store keeps them as they are, and others besides. */
@@ -27,8 +29,8 @@ export interface SessionMeta {
   readonly seenAt?: number;
   /** When its id was made, epoch ms, if later than the session. */
   readonly issuedAt?: number;
-  /** The id was made by a scheduled renewal, and no request has brought it yet. */
-  readonly unseen?: boolean;
+  /** The key before a scheduled renewal, until a request brings the new id. */
+  readonly from?: SessionKey;
   /** The version of the application's schema that the data has. */
   readonly schema?: number;
   readonly [fact: string]: unknown;

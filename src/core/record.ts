@@ -42,7 +42,9 @@ export function closedRecord(
     closed: {
       at,
       ...(movedTo === undefined ? null : { movedTo }),
-      ...(followMs === undefined ? null : { followUntil: at + followMs }),
+      ...(followMs === undefined
+        ? null
+        : { followUntil: at + followMs, wasSeen: record.meta?.from === undefined }),
     },
   };
 }

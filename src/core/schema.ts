@@ -67,6 +67,8 @@ export class DataSchema {
         'The option schema must validate without a promise: a response cannot wait for it in every place.',
       );
     }
+    if (result.issues === undefined && !isData(result.value))
+      throw new SessionError('ERR_SESSION_SCHEMA', 'The option schema must make an object of the data.');
     if (result.issues === undefined)
       return { ...(result.value as Data), ...(flash === undefined ? null : { [FLASH]: flash }) };
     // The paths and not the messages: those of some libraries hold the values.
@@ -80,6 +82,9 @@ export class DataSchema {
     );
   }
 }
+
+const isData = (value: unknown): value is Data =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const nameOf = (part: PropertyKey | { readonly key: PropertyKey }): string =>
   String(typeof part === 'object' ? part.key : part);

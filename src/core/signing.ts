@@ -8,7 +8,7 @@ import { isId } from './ids.js';
 /** A secret with a name: values say under which key they were signed, and taking the key away refuses them all. */
 export interface SigningKey {
   /** 1 to 32 characters of A-Z a-z 0-9 _ -. Not a secret. */
-  readonly id?: string;
+  readonly id: string;
   readonly secret: string;
 }
 
@@ -32,7 +32,7 @@ export class Signer {
   constructor(name: string, keys: readonly (string | SigningKey)[]) {
     this.#name = name;
     this.#keys = keys.map((key) => {
-      const { id = '', secret } = typeof key === 'string' ? { secret: key } : key;
+      const { id, secret } = typeof key === 'string' ? { id: '', secret: key } : key;
       return { id, key: createSecretKey(secret, 'utf8') };
     });
   }

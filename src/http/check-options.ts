@@ -191,8 +191,7 @@ const isTaken = (name: string): boolean =>
     name,
   );
 
-const isNamed = (key: unknown): key is Required<SigningKey> =>
-  typeof key === 'object' && key !== null && 'id' in key;
+const isNamed = (key: unknown): key is SigningKey => typeof key === 'object' && key !== null && 'id' in key;
 
 function isStore(value: unknown): boolean {
   try {

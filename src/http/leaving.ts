@@ -103,7 +103,7 @@ function factsOf({ config }: Engine, view: SessionView): Move['meta'] | undefine
   if (record === null) return undefined;
   const { owner, meta, idleMs, deadlineAt } = record;
   const now = config.clock.now();
-  const isFirst = meta?.unseen === true && view.isLoaded && session?.isFollowed !== true;
+  const isFirst = meta?.from !== undefined && view.isLoaded && session?.isFollowed !== true;
   // The expiry stands still at the absolute end. Who lists a user's sessions wants to know all the same.
   const isSilent =
     owner !== undefined && deadlineAt !== null && expiryAt(now, idleMs, deadlineAt) === deadlineAt;
@@ -113,7 +113,7 @@ function factsOf({ config }: Engine, view: SessionView): Move['meta'] | undefine
   const isOutdated = version !== undefined && version !== (meta?.schema ?? 0);
   if (!isFirst && !isOld && !isOutdated) return undefined;
   return {
-    ...(isFirst ? { unseen: undefined } : null),
+    ...(isFirst ? { from: undefined } : null),
     ...(isOld ? { seenAt: now } : null),
     ...(isOutdated ? { schema: version } : null),
   };

@@ -72,7 +72,7 @@ class UserSeats implements Seats {
     if (this.#refuses) throw this.#tooMany();
     // In one order for all, this login among them: two at once must not end each other.
     records.sort((a, b) => b.createdAt - a.createdAt || (a.key < b.key ? 1 : -1));
-    for (const record of records.slice(this.#max)) await this.#sessions.end(record);
+    for (const record of records.slice(this.#max)) await this.#sessions.end(record, 'evicted');
   }
 
   #tooMany(): SessionError {

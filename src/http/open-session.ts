@@ -78,7 +78,9 @@ export function openSession(
         try {
           const record = await engine.findLiving(current);
           if (record === null) {
-            engine.ends.tell(engine.handleOf(current), 'ended');
+            // Not by its name, which may be another one by now.
+            if (!isOver) queueMicrotask(() => listener('ended'));
+            stop();
             return;
           }
           if (record.key !== current) engine.ends.move(engine.handleOf(current), engine.handleOf(record.key));

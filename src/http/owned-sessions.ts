@@ -41,7 +41,9 @@ export class OwnedSessions {
   async living(): Promise<SessionRecord[]> {
     const records: SessionRecord[] = [];
     for await (const record of this.records()) records.push(record);
-    return records;
+    // While one is renewed there are two records of it.
+    const keys = new Set<SessionKey | undefined>(records.map(({ key }) => key));
+    return records.filter(({ meta }) => meta?.from === undefined || !keys.has(meta.from));
   }
 
   /**
@@ -49,11 +51,11 @@ export class OwnedSessions {
    *
    *   us: list A · its request: regenerate A to B · us: end A -> it has ended; B is not in the page -> end B
    */
-  async end(record: SessionRecord): Promise<boolean> {
+  async end(record: SessionRecord, reason: 'revoke' | 'evicted' = 'revoke'): Promise<boolean> {
     await this.#pause();
     const onEnd = (ended: SessionKey): void => {
       const handle = this.#engine.handleOf(ended);
-      this.#engine.emit('destroyed', () => ({ handle, reason: 'revoke' }));
+      this.#engine.emit('destroyed', () => ({ handle, reason }));
     };
     let current: SessionRecord | null = record;
     for (let hop = 0; hop < MAX_HOPS && current !== null; hop++) {

@@ -74,9 +74,11 @@ function* followed(found: SessionRecord, now: number): Steps<SessionRecord | nul
   let record: SessionRecord | null = found;
   for (let hop = 0; hop < MAX_HOPS; hop++) {
     const closed: Closed | undefined = record?.closed;
+    // A: renewed to B, which was seen · B: renewed to C, which was not: A leads nowhere, and B to C.
+    if (hop > 0 && closed?.wasSeen === true) return null;
     if (closed?.movedTo === undefined || (closed.followUntil ?? 0) <= now) break;
     record = yield closed.movedTo;
-    if (isLiving(record)) return record.meta?.unseen === true ? record : null;
+    if (isLiving(record)) return record.meta?.from === undefined ? null : record;
   }
   return record;
 }

@@ -87,7 +87,7 @@ export interface Begun {
  */
 export function beginSession(engine: Engine, req: IncomingMessage, begun: Begun = {}): SessionTarget {
   const { store, config } = engine;
-  const { generateId, absoluteTimeout, maxAge, clock } = config;
+  const { generateId, absoluteTimeout, maxAge, clock, schema } = config;
   const { idleMs = maxAge, deadlineAt: deadline, data = '{}', owner, meta } = begun;
   const newId = (): SessionId => (generateId === undefined ? randomId() : checkedId(generateId(req)));
   const record = (key: SessionKey): SessionRecord => {
@@ -95,10 +95,11 @@ export function beginSession(engine: Engine, req: IncomingMessage, begun: Begun 
     const own = absoluteTimeout === null ? null : createdAt + absoluteTimeout;
     const deadlineAt = deadline === undefined ? own : deadline;
     const expiresAt = expiryAt(createdAt, idleMs, deadlineAt);
+    const facts = schema === undefined ? meta : { ...meta, schema: schema.version };
     return {
       ...{ v: 1, key, data, version: newVersion(), createdAt, deadlineAt, idleMs, expiresAt },
       ...(owner === undefined ? null : { owner }),
-      ...(meta === undefined ? null : { meta }),
+      ...(facts === undefined ? null : { meta: facts }),
     };
   };
   return new SessionTarget(store, newId(), null, { newId, record });

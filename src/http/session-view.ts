@@ -227,7 +227,9 @@ export class SessionView {
   /** Ends the session, if it lives, and begins with nothing. @throws {SessionError} */
   async end(reason: 'destroy' | 'regenerate'): Promise<boolean> {
     await this.#idle;
-    const session = this.state === 'live' ? this.session : null;
+    // A logout that comes with the old id of a session that was renewed is one of that session.
+    const isOld = reason === 'destroy' && this.session?.record?.closed?.followUntil !== undefined;
+    const session = this.state === 'live' || isOld ? this.session : null;
     const onEnd = (key: SessionKey): void => this.#tellDestroyed(key, reason);
     const wasLive = session !== null && (await this.#engine.lanes.end(session.key, session.record, onEnd));
     if (session !== null && !wasLive) this.state = 'ended';
@@ -298,9 +300,10 @@ export class SessionView {
     const old = this.session as SessionTarget;
     const session = beginSession(this.#engine, this.#req, begun);
     try {
-      const record = await this.#engine.lanes.move(old, session, inheritance);
-      if (reason !== 'renew') this.#tellDestroyed(old.key, reason);
-      else this.#engine.tellRenewed(this.#engine.handleOf(old.key), this.#engine.handleOf(session.key));
+      const record = await this.#engine.lanes.move(old, session, inheritance, (key) => {
+        if (reason !== 'renew') this.#tellDestroyed(key, reason);
+        else this.#engine.tellRenewed(this.#engine.handleOf(key), this.#engine.handleOf(session.key));
+      });
       this.session = session;
       this.cookieDue = true;
       this.unreadable = null;

@@ -1,6 +1,7 @@
 // All sessions of one user: which there are, and ending them.
 import type { IncomingMessage } from 'node:http';
 
+import { systemClock } from '../core/clock.js';
 import type { SessionKey, SessionRecord } from '../core/contract.js';
 import { SessionError } from '../core/errors.js';
 import { lastSeenAt } from '../core/expiry.js';
@@ -161,7 +162,9 @@ export function checkedUser(userId: unknown): string {
  */
 export async function revokeBefore(engine: Engine, date: Date | undefined, owner?: string): Promise<void> {
   const store = engine.store.capable('revokeBefore');
-  const now = engine.config.clock.now();
+  const { clock } = engine.config;
+  // Ours goes on counting where the wall clock was set forward; the moment that somebody names is the wall's.
+  const now = clock === systemClock ? Math.max(clock.now(), Date.now()) : clock.now();
   const before = date === undefined ? now : date instanceof Date ? date.valueOf() : NaN;
   if (!(before <= now))
     throw new SessionError('ERR_SESSION_VALUE', 'The date must be a Date, and not in the future.');

@@ -339,6 +339,9 @@ export class MemoryStore extends RecordStore {
     this.#slots[entry.slot] = undefined;
     this.#freeSlots.push(entry.slot);
     this.#unindex(entry);
+    // Not where it is only filed anew: the moment must outlive that.
+    const { owner } = entry;
+    if (owner !== undefined && !this.#owners.has(owner)) this.#revokedOwners.delete(owner);
   }
 
   #indexOf(entry: Entry): ExpiryIndex<Entry> {
@@ -360,9 +363,7 @@ export class MemoryStore extends RecordStore {
     if (entry.owner === undefined) return;
     const owned = this.#owners.get(entry.owner);
     owned?.delete(entry);
-    if (owned?.size !== 0) return;
-    this.#owners.delete(entry.owner);
-    this.#revokedOwners.delete(entry.owner);
+    if (owned?.size === 0) this.#owners.delete(entry.owner);
   }
 
   /** Files every session anew, a slice at a time; sessions that come meanwhile file themselves. */

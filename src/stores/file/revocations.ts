@@ -67,7 +67,8 @@ export class Revocations {
     const changedAt = (yield* stat(this.#options.layout.revoked))?.mtimeMs ?? -Infinity;
     const isKnown = changedAt === this.#changedAt && now - changedAt > SETTLED_MS;
     if (mustRead || !isKnown) {
-      const moments = new Map<string, number>();
+      // On top of what is known: a slow look must not take back what was revoked meanwhile.
+      const moments = new Map(this.#moments);
       for (const { owner, before } of yield* this.#all())
         moments.set(owner, Math.max(moments.get(owner) ?? -Infinity, before));
       this.#moments = moments;
