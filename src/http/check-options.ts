@@ -128,9 +128,11 @@ function brokenRules(options: Partial<SessionManagerOptions>): string[] {
     faults.push(
       '"renewEvery" needs a store that keeps the contract (RecordStore): another one forgets the old id at once',
     );
-  const names = [options.transport]
-    .flat()
-    .map((way) => (typeof way === 'object' ? way.header.toLowerCase() : way));
+  const ways = [options.transport].flat() as readonly unknown[];
+  const names = ways.map((way) => {
+    const { header } = (way ?? {}) as { header?: unknown };
+    return typeof header === 'string' ? header.toLowerCase() : 'cookie';
+  });
   if (new Set(names).size < names.length) faults.push('"transport" must name each way once');
   const cookie = resolveCookie(options.cookie ?? {});
   const name = typeof options.cookieName === 'string' ? options.cookieName : '';

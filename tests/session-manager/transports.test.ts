@@ -212,3 +212,17 @@ it('keys with ids sign headers too', async () => {
   });
   expect(sent(await client.get('/'))?.split('.')[1]).toBe('k');
 });
+
+it.each([
+  [null],
+  [5],
+  [new Uint8Array(2)],
+  [[]],
+  [[null]],
+  [[{}]],
+  [[{ header: Object.create(null) as unknown }]],
+])('refuses %p as a way with a code', (transport) => {
+  expect(() => new SessionManager({ secret: SECRET, transport: transport as never })).toThrow(
+    expect.objectContaining({ code: 'ERR_SESSION_OPTIONS' }) as Error,
+  );
+});
