@@ -170,16 +170,12 @@ function attributesOf(returned: unknown): CookieAttributes {
 }
 
 const isText = (value: unknown): boolean => typeof value === 'string';
-const isFlag = (value: unknown): boolean => typeof value === 'boolean';
-const isOneOf =
-  (...words: readonly unknown[]) =>
-  (value: unknown): boolean =>
-    words.includes(value);
-
+/** What counts is whether it is truthy, as in express-session. */
+const isFlag = (value: unknown): boolean => ['boolean', 'number', 'string'].includes(typeof value);
 /** What an attribute may be, besides what means "none", and in words. */
 const ATTRIBUTES: Readonly<Record<string, readonly [(value: unknown) => boolean, string]>> = {
   maxAge: [
-    (ms) => typeof ms === 'number' && Math.abs(ms) <= MAX_DATE_MS,
+    (ms) => ms instanceof Date || (typeof ms === 'number' && Math.abs(ms) <= MAX_DATE_MS),
     'a number of milliseconds, or null for a cookie that ends with the browser',
   ],
   // A number is told that maxAge was meant.
@@ -188,7 +184,7 @@ const ATTRIBUTES: Readonly<Record<string, readonly [(value: unknown) => boolean,
   domain: [isText, 'text'],
   priority: [isText, "'low', 'medium' or 'high'"],
   sameSite: [(value) => value === true || isText(value), "true, false, 'lax', 'strict', 'none' or 'auto'"],
-  secure: [isOneOf(true, 'auto', '', 0, 1), "true, false or 'auto'"],
+  secure: [isFlag, "true, false or 'auto'"],
   httpOnly: [isFlag, 'true or false'],
   partitioned: [isFlag, 'true or false'],
 };

@@ -114,3 +114,14 @@ describe('drop-in', () => {
     expect(await client.get('/')).toMatchObject({ status: 500, body: expect.stringMatching(message) });
   });
 });
+
+describe('attributes that are truthy', () => {
+  it.each([
+    ['HttpOnly', { httpOnly: 1 }],
+    ['HttpOnly', { httpOnly: 'yes' }],
+    ['Partitioned', { partitioned: 1 }],
+  ])('set %s, as %j does in express-session', async (attribute, cookie) => {
+    const { client } = await site(dropIn, wrong({ cookie, saveUninitialized: true, secret: 'x' }), ok);
+    expect((await client.get('/')).cookies).toEqual([expect.stringContaining(attribute)]);
+  });
+});
