@@ -91,7 +91,9 @@ async function keepAlive(engine: Engine, view: SessionView): Promise<void> {
   if (!isDue && !isDoubtful) return;
   view.cookieDue = false;
   try {
-    view.cookieDue = await (isDue ? view.extend(record) : view.look(false));
+    // A touch says itself whether its cookie may go.
+    if (isDue) await view.extend(record);
+    else view.cookieDue = await view.look(false);
   } catch (error) {
     engine.fault({ error, reason: 'touch', handle: engine.handleOf(record.key) });
   }

@@ -21,6 +21,8 @@ const EVENTS = [
   'created',
   'committed',
   'destroyed',
+  'renewed',
+  'suspicious',
   'expired',
   'interrupted',
   'conflict',

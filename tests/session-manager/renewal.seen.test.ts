@@ -46,3 +46,15 @@ it('S21 a logout with the old id of a session that was renewed ends that session
   await late.get('/logout');
   expect((await client.get('/who')).body).toBe('null');
 });
+
+it('an old id that is followed goes with no response, though each use moves the expiry', async () => {
+  const world = await createRenewing({}, { touchAfter: 0 });
+  const { client, clock } = world;
+  await client.get('/login?user=ada');
+  await clock.advance(HOUR);
+  const other = client.clone();
+  await client.get('/all');
+  await clock.advance(10_000);
+  const answer = await other.get('/all');
+  expect([answer.status, answer.cookies]).toEqual([200, []]);
+});
