@@ -13,7 +13,8 @@ const config: Config = {
   collectCoverageFrom: ['src/**/*.{ts,cts}'],
   // The default leaves one of two cores idle.
   maxWorkers: '100%',
-  coverageProvider: 'v8',
+  // v8's own takes three times as long: it goes through the source maps of every file again for every test file.
+  coverageProvider: 'babel',
   coverageReporters: ['text-summary', 'json-summary', 'html'],
   coverageThreshold: { global: { lines: 95, branches: 90 } },
 };

@@ -3,11 +3,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import type { Bag } from '../commit/bag.js';
 import type { SessionKey, SessionRecord } from '../core/contract.js';
-import { hasCode, SessionError } from '../core/errors.js';
-import { checkKey } from '../core/json.js';
-import { reorder } from '../core/merge.js';
+import { hasCode } from '../core/errors.js';
 import type { RecordStore } from '../stores/store.js';
 import { CookieView } from './cookie-view.js';
+import { Edits } from './edits.js';
 import type { Engine } from './engine.js';
 import { decorate, settle } from './leaving.js';
 import type { GateParty } from './response-gate.js';
@@ -45,6 +44,7 @@ export class RequestSession implements GateParty {
   /** Null where there is no response to send a cookie with: a WebSocket's upgrade. */
   readonly #res: ServerResponse | null;
   readonly #view: SessionView;
+  readonly #edits: Edits;
   #loading: Promise<void> | null = null;
   #used = false;
   /** The response is leaving: no cookie can be added any more. */
@@ -61,6 +61,7 @@ export class RequestSession implements GateParty {
     this.#req = req;
     this.#res = res;
     this.#view = new SessionView(engine, req, (data) => new SessionObject(this, data));
+    this.#edits = new Edits(this.#view, () => this.#bag());
   }
 
   isOf(engine: Engine): boolean {
@@ -116,22 +117,22 @@ export class RequestSession implements GateParty {
 
   /** Sets keys and stores them. On a rejection the old values are back. */
   set(values: Record<string, unknown>): Promise<void> {
-    return this.#call((beginning) => this.#set(values, beginning));
+    return this.#call((beginning) => this.#edits.set(values, beginning));
   }
 
   /** False if there was no such key; then nothing is created. */
   delete(key: string): Promise<boolean> {
-    return this.#call((beginning) => this.#delete(key, beginning));
+    return this.#call((beginning) => this.#edits.delete(key, beginning));
   }
 
   /** Sets a key to what `fn` makes of its value. */
   update(key: string, fn: (value: unknown) => unknown): Promise<unknown> {
-    return this.#call((beginning) => this.#update(key, fn, beginning));
+    return this.#call((beginning) => this.#edits.update(key, fn, beginning));
   }
 
   /** Stores what is pending. */
   save(): Promise<void> {
-    return this.#call((beginning) => this.#save(beginning));
+    return this.#call((beginning) => this.#edits.save(beginning));
   }
 
   /** Moves the expiry now. False if there is no session. */
@@ -155,7 +156,7 @@ export class RequestSession implements GateParty {
         if (this.#view.state === 'ended') throw sessionMissing();
         assertMayBegin(beginning);
         if (keepData) {
-          await this.#save(beginning);
+          await this.#edits.save(beginning);
           await this.#view.regenerate();
         } else {
           await this.#view.end('regenerate');
@@ -185,10 +186,11 @@ export class RequestSession implements GateParty {
         assertMayBegin(beginning);
         const { begun, seats } = prepare();
         await seats.assertFree(this.key);
-        if (keepData && this.#view.state === 'live') await this.#save(beginning);
+        if (keepData && this.#view.state === 'live') await this.#edits.save(beginning);
         await this.#view.login(begun, keepData);
         try {
           await seats.take();
+          await this.#view.endOthers('login');
         } catch (error) {
           // If it cannot be ended either, nobody is told its id.
           await this.#view.end('destroy').catch(() => this.#view.abandon());
@@ -274,77 +276,6 @@ export class RequestSession implements GateParty {
     const call = this.#call(work, undefined, data);
     this.#turn = call.catch(() => undefined);
     return call;
-  }
-
-  async #set(values: Record<string, unknown>, beginning: Beginning): Promise<void> {
-    const bag = this.#bag();
-    const { live } = bag;
-    const { isIdle } = this.#view;
-    const before = new Map<string, unknown>();
-    for (const [key, value] of Object.entries(values)) {
-      checkKey(key);
-      if (value === undefined || typeof value === 'function' || typeof value === 'symbol')
-        throw new SessionError(
-          'ERR_SESSION_VALUE',
-          `The session cannot hold ${typeof value} at "${key}"; use delete().`,
-        );
-      if (Object.hasOwn(live, key)) before.set(key, live[key]);
-    }
-    Object.assign(live, values);
-    await this.#save(beginning, () => {
-      for (const [key, value] of Object.entries(values)) {
-        if (!Object.is(live[key], value)) continue;
-        // An object that was changed in place and set again, or a value that was not stored yet: what was before
-        // stands in the stored text only.
-        const old = isIdle && before.get(key) !== value ? before.get(key) : bag.stored(key);
-        if (old === undefined) Reflect.deleteProperty(live, key);
-        else live[key] = old;
-      }
-    });
-  }
-
-  async #delete(key: string, beginning: Beginning): Promise<boolean> {
-    const { live } = this.#bag();
-    if (!Object.hasOwn(live, key)) return false;
-    const keys = Object.keys(live);
-    const value = live[key];
-    Reflect.deleteProperty(live, key);
-    await this.#save(beginning, () => {
-      if (Object.hasOwn(live, key)) return;
-      live[key] = value;
-      reorder(live, keys);
-    });
-    return true;
-  }
-
-  async #update(key: string, fn: (value: unknown) => unknown, beginning: Beginning): Promise<unknown> {
-    checkKey(key);
-    const bag = this.#bag();
-    // A new session begins with what the bag holds, its initial values included.
-    const text = this.#view.state === 'live' ? bag.pending() : bag.encode();
-    this.#view.makeWritable(beginning);
-    const before = text === null ? null : { before: this.#view.changeTo(text) };
-    return (await this.#view.commit({ kind: 'update', key, fn, ...before })).value;
-  }
-
-  /**
-   * Stores what is pending.
-   * @param undo For a change that was just made: it is stored even if it changes nothing, or taken back.
-   */
-  async #save(beginning: Beginning, undo?: () => void): Promise<void> {
-    let text: string | null = null;
-    try {
-      const bag = this.#bag();
-      const hasNewIdle = this.#view.newIdle !== undefined;
-      text = undo !== undefined || hasNewIdle ? bag.encode() : bag.pending();
-      if (text === null) return;
-      this.#view.makeWritable(beginning);
-      await this.#view.commit({ kind: 'text', ...this.#view.changeTo(text) });
-    } catch (error) {
-      if (undo === undefined) this.#view.refused = text;
-      else undo();
-      throw error;
-    }
   }
 
   get used(): boolean {

@@ -16,6 +16,8 @@ import type { Transport } from './transport.js';
 export interface Reading {
   /** The ids that the request brought under good signatures. */
   readonly brought: readonly SessionId[];
+  /** Those of them behind the living session's: nobody asked yet whether theirs live too. */
+  readonly others: readonly SessionId[];
   /** The living session; or one that has just ended, if no cookie names a living one; or null. */
   readonly session: SessionTarget | null;
   /** Its cookie is under an old secret. */
@@ -55,15 +57,17 @@ function* read(engine: Engine, req: IncomingMessage): Steps<Reading> {
     const found = yield store.keyOf(id);
     if (found === null) continue;
     const record = yield* followed(found, config.clock.now());
-    if (isLiving(record))
-      return { brought, session: new SessionTarget(store, id, record), isStale: stale, via };
+    if (isLiving(record)) {
+      const others = brought.slice(brought.indexOf(id) + 1).filter((other) => other !== id);
+      return { brought, others, session: new SessionTarget(store, id, record), isStale: stale, via };
+    }
     ended = new SessionTarget(store, id, found);
     if (found.closed?.movedTo !== undefined) reused = found.key;
   }
   if (reused !== undefined) engine.suspect(req, 'reused-old-id', reused);
   if (ended === null && brought[0] !== undefined) engine.suspect(req, 'unknown-id', store.keyOf(brought[0]));
   if (brought.length === 0 && refused > 0) engine.suspect(req, 'bad-signature');
-  return { brought, session: ended, isStale: false };
+  return { brought, others: [], session: ended, isStale: false };
 }
 
 /**

@@ -2,15 +2,15 @@
 import type { IncomingMessage } from 'node:http';
 
 import { sessionEnded } from '../commit/attempts.js';
-import { Bag, dataEncoding } from '../commit/bag.js';
+import type { Bag } from '../commit/bag.js';
 import type { Inheritance } from '../commit/endings.js';
 import type { Change, Committed, Move, TextChange } from '../commit/lanes.js';
 import type { SessionId, SessionKey, SessionRecord } from '../core/contract.js';
 import { hasCode, SessionError } from '../core/errors.js';
 import { expiryAt } from '../core/expiry.js';
-import { decodeData, encodeData } from '../core/json.js';
 import { isLiving } from '../core/record.js';
 import type { Engine } from './engine.js';
+import { SessionData } from './session-data.js';
 import type { Reading } from './session-reader.js';
 import { beginSession, type Begun, type SessionTarget } from './session-target.js';
 import type { Transport } from './transport.js';
@@ -45,11 +45,12 @@ export class SessionView {
   newIdle: number | undefined;
   readonly #engine: Engine;
   readonly #req: IncomingMessage;
-  /** Makes `req.session` of data. */
-  readonly #present: (data: object) => object;
+  readonly #data: SessionData;
   readonly #startedAt: number;
   /** The ids the request brought under good signatures. */
   #brought: readonly SessionId[] = [];
+  /** Those of them that may name a living session besides. */
+  #others: readonly SessionId[] = [];
   /** A session that was regenerated without data leaves its absolute deadline to the next one. */
   #deadline: number | null | undefined;
   /** The text whose commit failed: its caller was told, so the gate does not try again. */
@@ -62,7 +63,7 @@ export class SessionView {
   constructor(engine: Engine, req: IncomingMessage, present: (data: object) => object) {
     this.#engine = engine;
     this.#req = req;
-    this.#present = present;
+    this.#data = new SessionData(engine.config, req, present);
     this.#startedAt = engine.config.clock.now();
   }
 
@@ -72,8 +73,9 @@ export class SessionView {
   }
 
   /** Takes over what the store said. */
-  take({ brought, session, isStale, via }: Reading): void {
+  take({ brought, others, session, isStale, via }: Reading): void {
     this.#brought = brought;
+    this.#others = others;
     this.isStale = isStale;
     this.via = via;
     this.session = session;
@@ -232,8 +234,10 @@ export class SessionView {
     const session = this.state === 'live' || isOld ? this.session : null;
     const onEnd = (key: SessionKey): void => this.#tellDestroyed(key, reason);
     const wasLive = session !== null && (await this.#engine.lanes.end(session.key, session.record, onEnd));
-    if (session !== null && !wasLive) this.state = 'ended';
-    if (reason === 'regenerate') {
+    if (session !== null && (!wasLive || reason === 'destroy')) this.state = 'ended';
+    if (reason === 'destroy') {
+      await this.endOthers(reason);
+    } else {
       // A slow request must not undo a logout or a revocation that came since it began.
       this.#assertNotEnded();
       // Regenerating does not move the absolute deadline.
@@ -245,6 +249,17 @@ export class SessionView {
     this.unreadable = null;
     this.#holdNothing('absent');
     return wasLive;
+  }
+
+  /**
+   * Ends what the request brought besides its session, in a second cookie or a header: the client would come with that
+   * next, after a logout or in the place of a login.
+   */
+  async endOthers(reason: 'destroy' | 'login'): Promise<void> {
+    const { store, lanes } = this.#engine;
+    const keys = this.#others.map((id) => store.keyOf(id));
+    await Promise.all(keys.map((key) => lanes.end(key, null, (ended) => this.#tellDestroyed(ended, reason))));
+    this.#others = [];
   }
 
   /** No response tells the session's id. */
@@ -278,14 +293,14 @@ export class SessionView {
     const old = this.session?.record?.owner;
     const data = keepsData && (old === undefined || old === begun.owner);
     this.#engine.assertMayBegin(this.#req);
-    if (!data) this.#engine.config.schema?.check(this.#initial());
+    if (!data) this.#data.check(this.#data.first());
     if (this.state === 'live') {
-      const first = data ? null : { data: this.#initial() };
+      const first = data ? null : { data: this.#data.first() };
       await this.#move('login', { ...begun, ...first }, { data, identity: false });
       return;
     }
     const bag = this.bag as Bag;
-    const text = data ? bag.encode() : this.#initial();
+    const text = data ? bag.encode() : this.#data.first();
     if (!data) this.#hold('absent', text);
     this.session = beginSession(this.#engine, this.#req, begun);
     this.state = 'live';
@@ -323,48 +338,21 @@ export class SessionView {
   }
 
   #holdNothing(state: State): void {
-    // First, in case that initial() throws.
+    // Before, in case that initial() throws.
     this.#hold(state, '{}');
-    const text = this.#initial();
+    const text = this.#data.first();
     if (text !== '{}') this.#hold(state, text);
   }
 
-  /** What a new session holds, as text. */
-  #initial(): string {
-    const { initial, limits } = this.#engine.config;
-    if (initial === undefined) return '{}';
-    const first: unknown = initial(this.#req);
-    if (typeof first !== 'object' || first === null || first instanceof Promise)
-      throw new SessionError(
-        'ERR_SESSION_VALUE',
-        'The option initial must return an object, and not a promise.',
-      );
-    return encodeData(first, limits);
-  }
-
   #hold(state: State, text: string): void {
-    const live = this.#present(decodeData(text)) as Record<string, unknown>;
-    // Not the text as it was read: other writers order and space it as they like, or use names that are dropped here.
-    this.#holdData(state, live, JSON.stringify(live));
+    this.bag = this.#data.bag(text);
+    this.state = state;
   }
 
   /** @throws {SessionError} ERR_SESSION_CORRUPT, ERR_SESSION_SCHEMA */
-  #holdRecord({ data, meta }: SessionRecord): void {
-    const { schema } = this.#engine.config;
-    if (schema === undefined) {
-      this.#hold('live', data);
-      return;
-    }
-    const stored = decodeData(data);
-    const text = JSON.stringify(stored);
-    // What the schema or migrate() makes of it is a change, which is stored with the response.
-    this.#holdData('live', this.#present(schema.read(stored, meta?.schema ?? 0)) as typeof stored, text);
-  }
-
-  #holdData(state: State, live: Record<string, unknown>, text: string): void {
-    const { limits, schema } = this.#engine.config;
-    this.bag = new Bag(live, text, dataEncoding(limits, schema));
-    this.state = state;
+  #holdRecord(record: SessionRecord): void {
+    this.bag = this.#data.bagOf(record);
+    this.state = 'live';
   }
 }
 

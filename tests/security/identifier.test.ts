@@ -142,8 +142,10 @@ describe('S2 an id', () => {
       ]),
     ].filter((needle) => needle.length > 3);
     expect(needles.length).toBeGreaterThan(20);
-    for (const form of ids.flatMap(forms))
-      expect(needles.filter((needle) => form.includes(needle))).toEqual([]);
+    // What goes into an id is in all of them; the four digits of a process number are in one of 1,000 by chance.
+    const holding = (needle: string): number =>
+      ids.filter((id) => forms(id).some((form) => form.includes(needle))).length;
+    expect(needles.filter((needle) => holding(needle) > 5)).toEqual([]);
   });
 });
 

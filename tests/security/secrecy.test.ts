@@ -8,6 +8,7 @@ import { FileStore } from '../../src/stores/file-store.js';
 import { MemoryStore } from '../../src/stores/memory-store.js';
 import { closeWorlds, codeOf } from '../session-manager/world.js';
 import { freshPath } from '../support/directory.js';
+import { EVENTS } from '../support/events.js';
 import { SECRET } from '../support/secret.js';
 import { HOUR, openApp, OWN_STORES, plant, signed } from './every-store.js';
 import { leaksIn, textOf } from './leaks.js';
@@ -17,18 +18,6 @@ afterEach(async () => {
   await closeWorlds();
 });
 
-const EVENTS = [
-  'created',
-  'committed',
-  'destroyed',
-  'renewed',
-  'suspicious',
-  'expired',
-  'interrupted',
-  'conflict',
-  'large',
-  'error',
-] as const;
 const MARK = 'a-card-number-5105105105105100';
 
 /** Every byte of every file, and every name. */

@@ -1,25 +1,15 @@
 // What the manager tells: events with a reason and a handle, a logger, warnings once.
 import { SessionManager } from '../../src/session-manager.js';
+import { EVENTS } from '../support/events.js';
 import { SECRET } from '../support/secret.js';
 import { closeWorlds, codeOf, createWorld, type Setting, type World } from './world.js';
 
 afterEach(closeWorlds);
 
-const NAMES = [
-  'created',
-  'committed',
-  'destroyed',
-  'expired',
-  'interrupted',
-  'conflict',
-  'large',
-  'error',
-] as const;
-
 async function open(setting: Setting = {}): Promise<World & { told: (string | object)[][] }> {
   const world = await createWorld(setting);
   const told: (string | object)[][] = [];
-  for (const name of NAMES) world.sessions.on(name, (facts: object) => told.push([name, facts]));
+  for (const name of EVENTS) world.sessions.on(name, (facts: object) => told.push([name, facts]));
   const { on, sessions } = world;
   on('/set', async (req, res) => {
     await sessions.set(req, 'a', 1);

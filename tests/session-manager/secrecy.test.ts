@@ -2,21 +2,11 @@
 // the secret it is signed with.
 import { inspect } from 'node:util';
 
+import { EVENTS } from '../support/events.js';
 import { SECRET } from '../support/secret.js';
 import { closeWorlds, createWorld } from './world.js';
 
 afterEach(closeWorlds);
-
-const EVENTS = [
-  'created',
-  'committed',
-  'destroyed',
-  'expired',
-  'interrupted',
-  'conflict',
-  'large',
-  'error',
-] as const;
 
 const everything = {
   depth: Infinity,

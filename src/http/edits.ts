@@ -1,0 +1,91 @@
+// What a handler changes by name, each change stored when its call resolves, or taken back.
+import type { Bag } from '../commit/bag.js';
+import { SessionError } from '../core/errors.js';
+import { checkKey } from '../core/json.js';
+import { reorder } from '../core/merge.js';
+import type { Beginning, SessionView } from './session-view.js';
+
+export class Edits {
+  readonly #view: SessionView;
+  readonly #bag: () => Bag;
+
+  /** @param bag The data of the session that the request has by then. @param view Says where it is stored. */
+  constructor(view: SessionView, bag: () => Bag) {
+    this.#view = view;
+    this.#bag = bag;
+  }
+
+  /** Sets keys and stores them. On a rejection the old values are back. */
+  async set(values: Record<string, unknown>, beginning: Beginning): Promise<void> {
+    const bag = this.#bag();
+    const { live } = bag;
+    const { isIdle } = this.#view;
+    const before = new Map<string, unknown>();
+    for (const [key, value] of Object.entries(values)) {
+      checkKey(key);
+      if (value === undefined || typeof value === 'function' || typeof value === 'symbol')
+        throw new SessionError(
+          'ERR_SESSION_VALUE',
+          `The session cannot hold ${typeof value} at "${key}"; use delete().`,
+        );
+      if (Object.hasOwn(live, key)) before.set(key, live[key]);
+    }
+    Object.assign(live, values);
+    await this.save(beginning, () => {
+      for (const [key, value] of Object.entries(values)) {
+        if (!Object.is(live[key], value)) continue;
+        // An object that was changed in place and set again, or a value that was not stored yet: what was before
+        // stands in the stored text only.
+        const old = isIdle && before.get(key) !== value ? before.get(key) : bag.stored(key);
+        if (old === undefined) Reflect.deleteProperty(live, key);
+        else live[key] = old;
+      }
+    });
+  }
+
+  /** False if there was no such key; then nothing is created. */
+  async delete(key: string, beginning: Beginning): Promise<boolean> {
+    const { live } = this.#bag();
+    if (!Object.hasOwn(live, key)) return false;
+    const keys = Object.keys(live);
+    const value = live[key];
+    Reflect.deleteProperty(live, key);
+    await this.save(beginning, () => {
+      if (Object.hasOwn(live, key)) return;
+      live[key] = value;
+      reorder(live, keys);
+    });
+    return true;
+  }
+
+  /** Sets a key to what `fn` makes of its value. */
+  async update(key: string, fn: (value: unknown) => unknown, beginning: Beginning): Promise<unknown> {
+    checkKey(key);
+    const bag = this.#bag();
+    // A new session begins with what the bag holds, its initial values included.
+    const text = this.#view.state === 'live' ? bag.pending() : bag.encode();
+    this.#view.makeWritable(beginning);
+    const before = text === null ? null : { before: this.#view.changeTo(text) };
+    return (await this.#view.commit({ kind: 'update', key, fn, ...before })).value;
+  }
+
+  /**
+   * Stores what is pending.
+   * @param undo For a change that was just made: it is stored even if it changes nothing, or taken back.
+   */
+  async save(beginning: Beginning, undo?: () => void): Promise<void> {
+    let text: string | null = null;
+    try {
+      const bag = this.#bag();
+      const hasNewIdle = this.#view.newIdle !== undefined;
+      text = undo !== undefined || hasNewIdle ? bag.encode() : bag.pending();
+      if (text === null) return;
+      this.#view.makeWritable(beginning);
+      await this.#view.commit({ kind: 'text', ...this.#view.changeTo(text) });
+    } catch (error) {
+      if (undo === undefined) this.#view.refused = text;
+      else undo();
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,60 @@
+// How a session's data comes into the handler's hands: what a new session begins with, and what a stored one holds.
+import type { IncomingMessage } from 'node:http';
+
+import { Bag, dataEncoding } from '../commit/bag.js';
+import type { SessionRecord } from '../core/contract.js';
+import { SessionError } from '../core/errors.js';
+import { decodeData, encodeData } from '../core/json.js';
+import type { Config } from './options.js';
+
+export class SessionData {
+  readonly #config: Config;
+  readonly #req: IncomingMessage;
+  readonly #present: (data: object) => object;
+
+  /** @param present Makes `req.session` of data. */
+  constructor(config: Config, req: IncomingMessage, present: (data: object) => object) {
+    this.#config = config;
+    this.#req = req;
+    this.#present = present;
+  }
+
+  /** What a new session holds, as text. @throws {SessionError} ERR_SESSION_VALUE, or what the option `initial` throws */
+  first(): string {
+    const { initial, limits } = this.#config;
+    if (initial === undefined) return '{}';
+    const first: unknown = initial(this.#req);
+    if (typeof first !== 'object' || first === null || first instanceof Promise)
+      throw new SessionError(
+        'ERR_SESSION_VALUE',
+        'The option initial must return an object, and not a promise.',
+      );
+    return encodeData(first, limits);
+  }
+
+  /** @throws {SessionError} ERR_SESSION_SCHEMA where it is not what the schema says */
+  check(text: string): void {
+    this.#config.schema?.check(text);
+  }
+
+  bag(text: string): Bag {
+    const live = this.#present(decodeData(text));
+    // Not the text as it was read: other writers order and space it as they like, or use names that are dropped here.
+    return this.#bag(live, JSON.stringify(live));
+  }
+
+  /** @throws {SessionError} ERR_SESSION_CORRUPT, ERR_SESSION_SCHEMA */
+  bagOf({ data, meta }: SessionRecord): Bag {
+    const { schema } = this.#config;
+    if (schema === undefined) return this.bag(data);
+    const stored = decodeData(data);
+    const text = JSON.stringify(stored);
+    // What the schema or migrate() makes of it is a change, which is stored with the response.
+    return this.#bag(this.#present(schema.read(stored, meta?.schema ?? 0)), text);
+  }
+
+  #bag(live: object, base: string): Bag {
+    const { limits, schema } = this.#config;
+    return new Bag(live as Record<string, unknown>, base, dataEncoding(limits, schema));
+  }
+}
