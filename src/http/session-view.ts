@@ -10,7 +10,7 @@ import { hasCode, SessionError } from '../core/errors.js';
 import { expiryAt } from '../core/expiry.js';
 import { isLiving } from '../core/record.js';
 import type { Engine } from './engine.js';
-import { SessionData } from './session-data.js';
+import { SessionBags } from './session-bags.js';
 import type { Reading } from './session-reader.js';
 import { beginSession, type Begun, type SessionTarget } from './session-target.js';
 import type { Transport } from './transport.js';
@@ -45,7 +45,7 @@ export class SessionView {
   newIdle: number | undefined;
   readonly #engine: Engine;
   readonly #req: IncomingMessage;
-  readonly #data: SessionData;
+  readonly #bags: SessionBags;
   readonly #startedAt: number;
   /** The ids the request brought under good signatures. */
   #brought: readonly SessionId[] = [];
@@ -63,7 +63,7 @@ export class SessionView {
   constructor(engine: Engine, req: IncomingMessage, present: (data: object) => object) {
     this.#engine = engine;
     this.#req = req;
-    this.#data = new SessionData(engine.config, req, present);
+    this.#bags = new SessionBags(engine.config, req, present);
     this.#startedAt = engine.config.clock.now();
   }
 
@@ -293,14 +293,14 @@ export class SessionView {
     const old = this.session?.record?.owner;
     const data = keepsData && (old === undefined || old === begun.owner);
     this.#engine.assertMayBegin(this.#req);
-    if (!data) this.#data.check(this.#data.first());
+    if (!data) this.#bags.check(this.#bags.first());
     if (this.state === 'live') {
-      const first = data ? null : { data: this.#data.first() };
+      const first = data ? null : { data: this.#bags.first() };
       await this.#move('login', { ...begun, ...first }, { data, identity: false });
       return;
     }
     const bag = this.bag as Bag;
-    const text = data ? bag.encode() : this.#data.first();
+    const text = data ? bag.encode() : this.#bags.first();
     if (!data) this.#hold('absent', text);
     this.session = beginSession(this.#engine, this.#req, begun);
     this.state = 'live';
@@ -340,18 +340,18 @@ export class SessionView {
   #holdNothing(state: State): void {
     // Before, in case that initial() throws.
     this.#hold(state, '{}');
-    const text = this.#data.first();
+    const text = this.#bags.first();
     if (text !== '{}') this.#hold(state, text);
   }
 
   #hold(state: State, text: string): void {
-    this.bag = this.#data.bag(text);
+    this.bag = this.#bags.of(text);
     this.state = state;
   }
 
   /** @throws {SessionError} ERR_SESSION_CORRUPT, ERR_SESSION_SCHEMA */
   #holdRecord(record: SessionRecord): void {
-    this.bag = this.#data.bagOf(record);
+    this.bag = this.#bags.ofRecord(record);
     this.state = 'live';
   }
 }

@@ -7,7 +7,7 @@ import { SessionError } from '../core/errors.js';
 import { decodeData, encodeData } from '../core/json.js';
 import type { Config } from './options.js';
 
-export class SessionData {
+export class SessionBags {
   readonly #config: Config;
   readonly #req: IncomingMessage;
   readonly #present: (data: object) => object;
@@ -37,16 +37,16 @@ export class SessionData {
     this.#config.schema?.check(text);
   }
 
-  bag(text: string): Bag {
+  of(text: string): Bag {
     const live = this.#present(decodeData(text));
     // Not the text as it was read: other writers order and space it as they like, or use names that are dropped here.
     return this.#bag(live, JSON.stringify(live));
   }
 
   /** @throws {SessionError} ERR_SESSION_CORRUPT, ERR_SESSION_SCHEMA */
-  bagOf({ data, meta }: SessionRecord): Bag {
+  ofRecord({ data, meta }: SessionRecord): Bag {
     const { schema } = this.#config;
-    if (schema === undefined) return this.bag(data);
+    if (schema === undefined) return this.of(data);
     const stored = decodeData(data);
     const text = JSON.stringify(stored);
     // What the schema or migrate() makes of it is a change, which is stored with the response.
