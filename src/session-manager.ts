@@ -56,6 +56,8 @@ type KeyOf<AppSession> = keyof AppSession & string;
 
 const PAGE_LIMIT = 100;
 const MAX_PAGE_LIMIT = 1_000;
+/** How often everything is gone through for what moved meanwhile. */
+const MAX_PASSES = 20;
 
 /**
  * Sessions for Express. Mount `middleware()`, then read and write with `get`, `set` and `update`, or on `req.session`.
@@ -124,8 +126,8 @@ export class SessionManager<AppSession extends object = SessionData> extends Eve
   set(req: IncomingMessage, values: Partial<AppSession>): Promise<void>;
   set(req: IncomingMessage, first: string | object, value?: unknown): Promise<void> {
     return this.#on(req, (session) => {
-      if (typeof first !== 'object') return session.set({ [first]: value });
-      if ((first as object | null) === null || Array.isArray(first))
+      if (typeof first === 'string') return session.set({ [first]: value });
+      if (typeof first !== 'object' || (first as object | null) === null || Array.isArray(first))
         throw new SessionError('ERR_SESSION_KEY', 'set(req, values) takes an object of keys and values.');
       return session.set({ ...first });
     });
@@ -312,12 +314,19 @@ export class SessionManager<AppSession extends object = SessionData> extends Eve
     return count;
   }
 
-  /** Ends every session. Requests that are under way find theirs ended. */
+  /** Ends every session, but those that begin meanwhile. Requests that are under way find theirs ended. */
   async clearAllSessions(): Promise<void> {
-    for await (const { records } of this.#pages()) {
-      for (const { key } of records) {
-        if (await this.#engine.calls().remove(key))
-          this.#engine.emit('destroyed', () => ({ handle: this.store.handleOf(key), reason: 'clear' }));
+    const startedAt = this.#engine.config.clock.now();
+    // One that moves to another id meanwhile can move to where was looked already: it is found in the next pass.
+    for (let pass = 0, quiet = 0; pass < MAX_PASSES && quiet < 2; pass++) {
+      quiet++;
+      for await (const { records } of this.#pages()) {
+        for (const entry of records) {
+          const isNewer = pass > 0 && !isBroken(entry) && entry.createdAt > startedAt;
+          if (isNewer || !(await this.#engine.calls().remove(entry.key))) continue;
+          quiet = 0;
+          this.#engine.emit('destroyed', () => ({ handle: this.store.handleOf(entry.key), reason: 'clear' }));
+        }
       }
     }
   }

@@ -1,6 +1,6 @@
 // The live data of one request's session, with the texts that tell what of it is not stored yet.
 import { decodeData, encodeData, type DataLimits } from '../core/json.js';
-import { rebase } from '../core/merge.js';
+import { changesBetween, partsOf, rebase, textOf } from '../core/merge.js';
 import type { DataSchema } from '../core/schema.js';
 
 /** How live data becomes the text that is stored. */
@@ -51,6 +51,8 @@ export class Bag {
   /** What was last handed to a commit: the base, unless one is under way. */
   #sent: string;
   #failed = false;
+  /** What commits stored since the base, each as the texts before and after. */
+  #landed: (readonly [base: string, mine: string])[] = [];
 
   /** @param live Holds the data that `base` is the text of. */
   constructor(live: Record<string, unknown>, base: string, encoding: Encoding) {
@@ -74,11 +76,21 @@ export class Bag {
     return decodeData(this.#base)[key];
   }
 
+  /** What the last commit was handed of a key: a copy. */
+  sent(key: string): unknown {
+    return decodeData(this.#sent)[key];
+  }
+
   /** Marks a text as handed to a commit, and returns the one before: the two hold between them what changed. */
   send(text: string): string {
     const base = this.#sent;
     this.#sent = text;
     return base;
+  }
+
+  /** A commit landed: beside one that failed, only this is not pending any more. */
+  land(base: string, mine: string): void {
+    this.#landed.push([base, mine]);
   }
 
   /** A commit failed: what it was to store is pending again. */
@@ -89,11 +101,22 @@ export class Bag {
   /** Takes over what was stored when the last commit under way has ended; `null`: none of them stored anything. */
   settle(stored: string | null): void {
     if (stored !== null) {
-      const sent = this.#failed ? this.#base : this.#sent;
+      const sent = this.#failed ? this.#withLanded() : this.#sent;
       rebase(this.live, sent, stored);
       this.#base = stored === sent ? stored : this.#encoding.takenOver(stored, sent);
     }
     this.#sent = this.#base;
     this.#failed = false;
+    this.#landed = [];
+  }
+
+  /** The base with what landed on top: what failed beside it stays pending. */
+  #withLanded(): string {
+    const parts = partsOf(this.#base);
+    for (const [base, mine] of this.#landed)
+      for (const [key, text] of changesBetween(partsOf(base), partsOf(mine)))
+        if (text === undefined) parts.delete(key);
+        else parts.set(key, text);
+    return textOf(parts);
   }
 }

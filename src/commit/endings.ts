@@ -147,6 +147,8 @@ function heirOf(
   };
   if (!identity) return heir;
   const meta = followMs === undefined ? old.meta : { ...old.meta, issuedAt: now, from: old.key };
+  // Whoever ends all others of a user knows by this that it is no other, before the old one says so.
+  const lineage = followMs === undefined && owner !== undefined ? { heirOf: old.key } : null;
   return {
     ...heir,
     createdAt,
@@ -154,6 +156,6 @@ function heirOf(
     idleMs,
     expiresAt: expiryAt(now, idleMs, deadlineAt),
     ...(owner === undefined ? null : { owner }),
-    ...(meta === undefined ? null : { meta }),
+    ...(meta === undefined && lineage === null ? null : { meta: { ...meta, ...lineage } }),
   };
 }

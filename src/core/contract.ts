@@ -31,6 +31,8 @@ export interface SessionMeta {
   readonly issuedAt?: number;
   /** The key before a scheduled renewal, until a request brings the new id. */
   readonly from?: SessionKey;
+  /** The key before `regenerate` with data, of a user's session. */
+  readonly heirOf?: SessionKey;
   /** The version of the application's schema that the data has. */
   readonly schema?: number;
   readonly [fact: string]: unknown;

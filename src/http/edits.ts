@@ -31,12 +31,13 @@ export class Edits {
       if (Object.hasOwn(live, key)) before.set(key, live[key]);
     }
     Object.assign(live, values);
-    await this.save(beginning, () => {
+    await this.save(beginning, (isSent) => {
       for (const [key, value] of Object.entries(values)) {
         if (!Object.is(live[key], value)) continue;
         // An object that was changed in place and set again, or a value that was not stored yet: what was before
-        // stands in the stored text only.
-        const old = isIdle && before.get(key) !== value ? before.get(key) : bag.stored(key);
+        // stands in a text only.
+        const last = isSent ? bag.stored(key) : bag.sent(key);
+        const old = (isIdle || !isSent) && before.get(key) !== value ? before.get(key) : last;
         if (old === undefined) Reflect.deleteProperty(live, key);
         else live[key] = old;
       }
@@ -45,14 +46,17 @@ export class Edits {
 
   /** False if there was no such key; then nothing is created. */
   async delete(key: string, beginning: Beginning): Promise<boolean> {
-    const { live } = this.#bag();
+    const bag = this.#bag();
+    const { live } = bag;
     if (!Object.hasOwn(live, key)) return false;
+    const { isIdle } = this.#view;
     const keys = Object.keys(live);
     const value = live[key];
     Reflect.deleteProperty(live, key);
-    await this.save(beginning, () => {
-      if (Object.hasOwn(live, key)) return;
-      live[key] = value;
+    await this.save(beginning, (isSent) => {
+      const old = isIdle || !isSent ? value : bag.stored(key);
+      if (Object.hasOwn(live, key) || old === undefined) return;
+      live[key] = old;
       reorder(live, keys);
     });
     return true;
@@ -71,9 +75,11 @@ export class Edits {
 
   /**
    * Stores what is pending.
-   * @param undo For a change that was just made: it is stored even if it changes nothing, or taken back.
+   * @param undo For a change that was just made: it is stored even if it changes nothing, or taken back. Is told
+   * whether a commit was handed it.
    */
-  async save(beginning: Beginning, undo?: () => void): Promise<void> {
+  async save(beginning: Beginning, undo?: (isSent: boolean) => void): Promise<void> {
+    let isSent = false;
     let text: string | null = null;
     try {
       const bag = this.#bag();
@@ -81,10 +87,11 @@ export class Edits {
       text = undo !== undefined || hasNewIdle ? bag.encode() : bag.pending();
       if (text === null) return;
       this.#view.makeWritable(beginning);
+      isSent = true;
       await this.#view.commit({ kind: 'text', ...this.#view.changeTo(text) });
     } catch (error) {
       if (undo === undefined) this.#view.refused = text;
-      else undo();
+      else undo(isSent);
       throw error;
     }
   }

@@ -86,8 +86,8 @@ async function keepAlive(engine: Engine, view: SessionView): Promise<void> {
     return;
   }
   const isDue = view.isStale || isTouchDue(record, clock.now(), touchAfter);
-  // Nobody else holds the id of a session that this response begins.
-  const isDoubtful = view.cookieDue && view.session?.isNew === false;
+  // Nobody else holds the id of a session that this response begins; but a user's can be ended without it.
+  const isDoubtful = view.cookieDue && (view.session?.isNew === false || record.owner !== undefined);
   if (!isDue && !isDoubtful) return;
   view.cookieDue = false;
   try {

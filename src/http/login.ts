@@ -58,9 +58,9 @@ class UserSeats implements Seats {
     this.#refuses = refusesMoreSessions;
   }
 
-  async assertFree(current: SessionKey | undefined): Promise<void> {
+  async assertFree(leaving: readonly SessionKey[]): Promise<void> {
     if (this.#max === Infinity || !this.#refuses) return;
-    const others = (await this.#sessions.living()).filter(({ key }) => key !== current);
+    const others = (await this.#sessions.living()).filter(({ key }) => !leaving.includes(key));
     if (others.length >= this.#max) throw this.#tooMany();
   }
 

@@ -83,7 +83,11 @@ export function openSession(
             stop();
             return;
           }
-          if (record.key !== current) engine.ends.move(engine.handleOf(current), engine.handleOf(record.key));
+          if (record.key !== current) {
+            engine.ends.move(engine.handleOf(current), engine.handleOf(record.key));
+            // The old id leads there for some minutes only.
+            session.follow(record);
+          }
           current = record.key;
           lookLater();
         } catch (error) {

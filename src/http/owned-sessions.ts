@@ -1,15 +1,16 @@
 // The sessions that belong to one user, as the store has them: listed a page at a time, and ended wherever they move.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
+import { MAX_HOPS } from '../commit/endings.js';
+import { asStoreError } from '../commit/store-calls.js';
 import { isBroken, type Page, type SessionKey, type SessionRecord } from '../core/contract.js';
+import { hasCode } from '../core/errors.js';
 import { isLiving } from '../core/record.js';
 import type { Engine } from './engine.js';
 
 const PAGE_LIMIT = 100;
 /** Between two turns of the event loop, ms. */
 const SLICE_MS = 5;
-/** How often a session may have moved while it is ended. */
-export const MAX_HOPS = 8;
 
 export class OwnedSessions {
   readonly #engine: Engine;
@@ -21,9 +22,13 @@ export class OwnedSessions {
     this.#owner = owner;
   }
 
-  /** Those that live, a page at a time. */
+  /**
+   * Those that live, a page at a time. Rejects at the end if one of them could not be read: it may live (P5). One that is
+   * broken opens no session.
+   */
   async *records(): AsyncGenerator<SessionRecord, void> {
     const pages = this.#engine.store.capable('page');
+    let fault: Error | undefined;
     let cursor: string | null = null;
     do {
       const request = {
@@ -31,10 +36,14 @@ export class OwnedSessions {
         ...(cursor === null ? null : { cursor }),
       };
       const page: Page = await this.#engine.calls().ask('page', request, (options) => pages.page(options));
-      for (const entry of page.records) if (!isBroken(entry)) yield entry;
+      for (const entry of page.records) {
+        if (!isBroken(entry)) yield entry;
+        else if (!hasCode(entry.error, 'ERR_SESSION_CORRUPT')) fault ??= entry.error;
+      }
       ({ cursor } = page);
       if (cursor !== null) await nextTurn();
     } while (cursor !== null);
+    if (fault !== undefined) throw asStoreError('page', fault);
   }
 
   /** Those that live now. */
@@ -60,8 +69,9 @@ export class OwnedSessions {
     let current: SessionRecord | null = record;
     for (let hop = 0; hop < MAX_HOPS && current !== null; hop++) {
       if (isLiving(current)) {
-        // Another user has logged in there.
-        if (current.owner !== this.#owner) return false;
+        // Another user has logged in there. What makes room is one login: the next one there has a place of its own.
+        const isAnother = reason === 'evicted' && current.createdAt !== record.createdAt;
+        if (current.owner !== this.#owner || isAnother) return false;
         if (await this.#engine.lanes.end(current.key, current, onEnd)) return true;
         current = await this.#engine.calls().find(current.key, true);
       }

@@ -22,8 +22,8 @@ export interface RegenerateOptions {
 
 /** The sessions that a user may have at a time. */
 export interface Seats {
-  /** @param current The session that makes room. @throws {SessionError} ERR_SESSION_TOO_MANY_SESSIONS */
-  assertFree(current: SessionKey | undefined): Promise<void>;
+  /** @param leaving The sessions that make room. @throws {SessionError} ERR_SESSION_TOO_MANY_SESSIONS */
+  assertFree(leaving: readonly SessionKey[]): Promise<void>;
   /** Makes room for the session that has begun. @throws {SessionError} ERR_SESSION_TOO_MANY_SESSIONS if it may not */
   take(): Promise<void>;
 }
@@ -185,12 +185,12 @@ export class RequestSession implements GateParty {
       async (beginning) => {
         assertMayBegin(beginning);
         const { begun, seats } = prepare();
-        await seats.assertFree(this.key);
+        await seats.assertFree(this.#view.leaving);
         if (keepData && this.#view.state === 'live') await this.#edits.save(beginning);
         await this.#view.login(begun, keepData);
         try {
-          await seats.take();
           await this.#view.endOthers('login');
+          await seats.take();
         } catch (error) {
           // If it cannot be ended either, nobody is told its id.
           await this.#view.end('destroy').catch(() => this.#view.abandon());
@@ -199,6 +199,11 @@ export class RequestSession implements GateParty {
       },
       keepData ? 'readable' : 'unreadable too',
     );
+  }
+
+  /** The session was renewed elsewhere, to this record. */
+  follow(record: SessionRecord): void {
+    this.#view.follow(record);
   }
 
   /** Reads the session anew; what has not been stored is dropped. */

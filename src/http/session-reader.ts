@@ -16,7 +16,7 @@ import type { Transport } from './transport.js';
 export interface Reading {
   /** The ids that the request brought under good signatures. */
   readonly brought: readonly SessionId[];
-  /** Those of them behind the living session's: nobody asked yet whether theirs live too. */
+  /** Those of them that may lead to a living session besides: behind its own, or the old id of one that was renewed. */
   readonly others: readonly SessionId[];
   /** The living session; or one that has just ended, if no cookie names a living one; or null. */
   readonly session: SessionTarget | null;
@@ -51,6 +51,7 @@ function* read(engine: Engine, req: IncomingMessage): Steps<Reading> {
   const { store, config } = engine;
   const { verified, refused } = engine.transports.read(req);
   const brought = verified.map(({ id }) => id);
+  const renewed: SessionId[] = [];
   let ended: SessionTarget | null = null;
   let reused: SessionKey | undefined;
   for (const { id, stale, via } of verified) {
@@ -58,16 +59,17 @@ function* read(engine: Engine, req: IncomingMessage): Steps<Reading> {
     if (found === null) continue;
     const record = yield* followed(found, config.clock.now());
     if (isLiving(record)) {
-      const others = brought.slice(brought.indexOf(id) + 1).filter((other) => other !== id);
+      const others = [...renewed, ...brought.slice(brought.indexOf(id) + 1)].filter((other) => other !== id);
       return { brought, others, session: new SessionTarget(store, id, record), isStale: stale, via };
     }
     ended = new SessionTarget(store, id, found);
+    if (found.closed?.followUntil !== undefined) renewed.push(id);
     if (found.closed?.movedTo !== undefined) reused = found.key;
   }
   if (reused !== undefined) engine.suspect(req, 'reused-old-id', reused);
   if (ended === null && brought[0] !== undefined) engine.suspect(req, 'unknown-id', store.keyOf(brought[0]));
   if (brought.length === 0 && refused > 0) engine.suspect(req, 'bad-signature');
-  return { brought, others: [], session: ended, isStale: false };
+  return { brought, others: renewed, session: ended, isStale: false };
 }
 
 /**

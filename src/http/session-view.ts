@@ -156,6 +156,8 @@ export class SessionView {
     };
     try {
       const committed = await commit;
+      const text = change.kind === 'text' ? change : change.before;
+      if (text !== undefined) bag.land(text.base, text.mine);
       become('live');
       this.refused = null;
       this.#stored = committed.record.data;
@@ -226,40 +228,56 @@ export class SessionView {
     return record.key === session.key;
   }
 
-  /** Ends the session, if it lives, and begins with nothing. @throws {SessionError} */
+  /** Goes on with what a scheduled renewal made of the session. */
+  follow(record: SessionRecord): void {
+    if (this.state !== 'live' || this.session === null) return;
+    this.session.record = record;
+    this.session.key = record.key;
+  }
+
+  /**
+   * Ends the session, if it lives, with the others that the request brought, and begins with nothing.
+   * @returns Whether any of them lived.
+   * @throws {SessionError}
+   */
   async end(reason: 'destroy' | 'regenerate'): Promise<boolean> {
     await this.#idle;
-    // A logout that comes with the old id of a session that was renewed is one of that session.
-    const isOld = reason === 'destroy' && this.session?.record?.closed?.followUntil !== undefined;
-    const session = this.state === 'live' || isOld ? this.session : null;
+    const session = this.state === 'live' ? this.session : null;
     const onEnd = (key: SessionKey): void => this.#tellDestroyed(key, reason);
     const wasLive = session !== null && (await this.#engine.lanes.end(session.key, session.record, onEnd));
     if (session !== null && (!wasLive || reason === 'destroy')) this.state = 'ended';
-    if (reason === 'destroy') {
-      await this.endOthers(reason);
-    } else {
+    if (reason === 'regenerate') {
       // A slow request must not undo a logout or a revocation that came since it began.
       this.#assertNotEnded();
       // Regenerating does not move the absolute deadline.
       if (session?.record) this.#deadline = session.record.deadlineAt;
     }
+    const endedOthers = await this.endOthers(reason);
     this.clearDue = this.#brought.length > 0;
     this.cookieDue = false;
     this.session = null;
     this.unreadable = null;
     this.#holdNothing('absent');
-    return wasLive;
+    return wasLive || endedOthers;
+  }
+
+  /** The keys of the sessions that a login ends, its own among them. */
+  get leaving(): SessionKey[] {
+    const { store } = this.#engine;
+    const own = this.record?.key;
+    return [...(own === undefined ? [] : [own]), ...this.#others.map((id) => store.keyOf(id))];
   }
 
   /**
    * Ends what the request brought besides its session, in a second cookie or a header: the client would come with that
-   * next, after a logout or in the place of a login.
+   * next, after a logout or in the place of a login. False if none of it lived.
    */
-  async endOthers(reason: 'destroy' | 'login'): Promise<void> {
+  async endOthers(reason: 'destroy' | 'regenerate' | 'login'): Promise<boolean> {
     const { store, lanes } = this.#engine;
-    const keys = this.#others.map((id) => store.keyOf(id));
-    await Promise.all(keys.map((key) => lanes.end(key, null, (ended) => this.#tellDestroyed(ended, reason))));
+    const onEnd = (key: SessionKey): void => this.#tellDestroyed(key, reason);
+    const ended = await Promise.all(this.#others.map((id) => lanes.end(store.keyOf(id), null, onEnd)));
     this.#others = [];
+    return ended.includes(true);
   }
 
   /** No response tells the session's id. */
@@ -293,15 +311,15 @@ export class SessionView {
     const old = this.session?.record?.owner;
     const data = keepsData && (old === undefined || old === begun.owner);
     this.#engine.assertMayBegin(this.#req);
-    if (!data) this.#bags.check(this.#bags.first());
+    const first = data ? null : this.#bags.first();
+    if (first !== null) this.#bags.check(first);
     if (this.state === 'live') {
-      const first = data ? null : { data: this.#bags.first() };
-      await this.#move('login', { ...begun, ...first }, { data, identity: false });
+      const beginning = first === null ? begun : { ...begun, data: first };
+      await this.#move('login', beginning, { data, identity: false });
       return;
     }
-    const bag = this.bag as Bag;
-    const text = data ? bag.encode() : this.#bags.first();
-    if (!data) this.#hold('absent', text);
+    if (first !== null) this.#hold('absent', first);
+    const text = first ?? (this.bag as Bag).encode();
     this.session = beginSession(this.#engine, this.#req, begun);
     this.state = 'live';
     await this.commit({ kind: 'text', ...this.changeTo(text) });

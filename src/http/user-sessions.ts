@@ -1,6 +1,7 @@
 // All sessions of one user: which there are, and ending them.
 import type { IncomingMessage } from 'node:http';
 
+import { MAX_HOPS } from '../commit/endings.js';
 import { systemClock } from '../core/clock.js';
 import type { SessionKey, SessionRecord } from '../core/contract.js';
 import { SessionError } from '../core/errors.js';
@@ -8,7 +9,7 @@ import { lastSeenAt } from '../core/expiry.js';
 import { isHandle } from '../core/ids.js';
 import type { Engine } from './engine.js';
 import { requestSession } from './middleware.js';
-import { MAX_HOPS, OwnedSessions } from './owned-sessions.js';
+import { OwnedSessions } from './owned-sessions.js';
 
 /** A session as its user sees it in a list of devices. */
 export interface UserSession {
@@ -88,7 +89,7 @@ export class UserSessions {
         'ERR_SESSION_USER',
         'except: "current" needs ofUser(userId, req) with a request of that user.',
       );
-    const kept = await this.#named(current ?? except);
+    const kept = await this.#keptOf(current, except);
     const startedAt = this.#engine.config.clock.now();
     let ended = 0;
     for (let pass = 0, quiet = 0; pass < MAX_PASSES && quiet < 2; pass++) {
@@ -97,8 +98,6 @@ export class UserSessions {
         const isNewer = pass > 0 && record.createdAt > startedAt;
         if (isNewer || (await this.#isHeir(record, kept))) continue;
         found++;
-        // It may be on its way to be the heir of the one that is kept: looked at again in the next pass.
-        if (pass === 0 && record.createdAt === kept?.createdAt) continue;
         if (await this.#owned.end(record)) ended++;
       }
       quiet = found === 0 ? quiet + 1 : 0;
@@ -115,22 +114,23 @@ export class UserSessions {
     await revokeBefore(this.#engine, date, this.#owner);
   }
 
-  /** What is stored under a key or a handle, sessions that have moved on included. */
-  async #named(name: string | undefined): Promise<SessionRecord | null> {
-    if (name === undefined) return null;
-    const isKey = this.#engine.store.idAtRest === 'sha256' ? isHandle(name) : !isHandle(name);
-    if (isKey) return this.#engine.calls().find(name as SessionKey, true);
+  /** The session that is kept, one that has moved on included. */
+  async #keptOf(current: SessionKey | undefined, handle: string | undefined): Promise<SessionRecord | null> {
+    const isKey = this.#engine.store.idAtRest === 'sha256' && isHandle(handle);
+    const key = current ?? (isKey ? (handle as string as SessionKey) : undefined);
+    if (key !== undefined) return this.#engine.calls().find(key, true);
+    if (!isHandle(handle)) return null;
     for await (const record of this.#owned.records())
-      if (this.#engine.handleOf(record.key) === name) return record;
+      if (this.#engine.handleOf(record.key) === handle) return record;
     return null;
   }
 
-  /** Whether a record is this session, or what goes on under another id. */
-  async #isHeir({ key, createdAt }: SessionRecord, of: SessionRecord | null): Promise<boolean> {
+  /** Whether a record is this session, or what goes on under another id, or is about to. */
+  async #isHeir({ key, createdAt, meta }: SessionRecord, of: SessionRecord | null): Promise<boolean> {
     if (createdAt !== of?.createdAt) return false;
     let next: SessionKey | undefined = of.key;
     for (let hop = 0; hop < MAX_HOPS && next !== undefined; hop++) {
-      if (next === key) return true;
+      if (next === key || next === meta?.from || next === meta?.heirOf) return true;
       next = (await this.#engine.calls().find(next, true))?.closed?.movedTo;
     }
     return false;
@@ -163,11 +163,14 @@ export function checkedUser(userId: unknown): string {
 export async function revokeBefore(engine: Engine, date: Date | undefined, owner?: string): Promise<void> {
   const store = engine.store.capable('revokeBefore');
   const { clock } = engine.config;
-  // Ours goes on counting where the wall clock was set forward; the moment that somebody names is the wall's.
-  const now = clock === systemClock ? Math.max(clock.now(), Date.now()) : clock.now();
-  const before = date === undefined ? now : date instanceof Date ? date.valueOf() : NaN;
-  if (!(before <= now))
+  const now = clock.now();
+  // The moment that somebody names is the wall clock's. Ours goes on counting where that was set forward; and what begins
+  // from here on begins by ours.
+  const latest = clock === systemClock ? Math.max(now, Date.now()) : now;
+  const named = date === undefined ? now : date instanceof Date ? date.valueOf() : NaN;
+  if (!(named <= latest))
     throw new SessionError('ERR_SESSION_VALUE', 'The date must be a Date, and not in the future.');
+  const before = Math.min(named, now);
   await engine.calls().ask('revokeBefore', {}, (options) => store.revokeBefore(before, owner, options));
 }
 

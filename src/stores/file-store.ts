@@ -221,6 +221,7 @@ export class FileStore extends RecordStore {
       this.#sweptUpTo = shard;
     };
     await this.#run(this.#jobs.caretaker.sweep(round, report, limit, onVisit), options);
+    if (report.expired < limit) await this.#run(this.#jobs.revocations.tend(), options);
     await this.#run(this.#directory.check(), options);
     return report.expired;
   }
@@ -272,7 +273,9 @@ export class FileStore extends RecordStore {
   }
 
   #rounds(intervalMs: number, thorough: boolean): Rounds {
-    const finish = async (): Promise<void> => this.#run(this.#jobs.caretaker.tendOwners(emptyReport()));
+    const { caretaker, revocations } = this.#jobs;
+    const finish = async (): Promise<void> =>
+      this.#run(thorough ? caretaker.tendOwners(emptyReport()) : revocations.tend());
     return new Rounds({
       clock: this.clock,
       intervalMs,
@@ -283,7 +286,7 @@ export class FileStore extends RecordStore {
         return this.#run(this.#jobs.listing.shards());
       },
       visit: (shard) => this.#run(this.#jobs.caretaker.tend(shard, emptyReport(), { thorough })),
-      ...(thorough ? { finish } : null),
+      finish,
       onError: (error) => this.report(error),
     });
   }

@@ -42,6 +42,7 @@ it('takes data, birth, deadline, user, facts and idle time along, and leaves the
     data: '{"cart":[1]}',
     version: expect.any(String) as string,
     ...extra,
+    meta: { agent: 'x', heirOf: old.key },
     expiresAt: clock.now() + 4_000,
   });
   expect(store.findSync(record.key)).toEqual(record);

@@ -30,7 +30,7 @@ const FORMS: Readonly<Record<string, RegExp>> = {
   '3f2/3f2…': /^([0-9a-f]{3})\/\1[0-9a-f]{61}$/,
   '3f2/3f2…@7-…': /^([0-9a-f]{3})\/\1[0-9a-f]{61}@\d+-[0-9a-z-]+$/,
   '3f2/3f2….s-8-…': /^([0-9a-f]{3})\/\1[0-9a-f]{61}\.s-\d+-[0-9a-z-]+$/,
-  'revoked/': /^revoked\/everybody-\d+$/,
+  'revoked/': /^revoked\/everybody\/everybody-\d+$/,
   'owners/': /^owners\//,
   'quarantine/': /^quarantine\//,
 };

@@ -70,3 +70,54 @@ it('S12 begins no session where another one that was brought cannot be ended', a
   expect([status, cookies]).toEqual([503, []]);
   expect((await world.records()).map(({ owner }) => owner)).not.toContain('eve');
 });
+
+it('S28 says that it ended a session where only the second one lived by then', async () => {
+  const { world, tabs } = await open(undefined);
+  const [ada, bob] = tabs as [Client, Client];
+  const out = await world.slow(
+    ada,
+    async (req, res) => {
+      res.json(await world.sessions.logout(req));
+    },
+    both(ada, bob),
+  );
+  await ada.clone().get('/logout');
+  expect(await out.go()).toBe('true');
+});
+
+it.each(['destroy', 'regenerate'] as const)(
+  'S28 leaves no second session after req.session.%s(), which is how passport logs out',
+  async (method) => {
+    const { world, tabs } = await open(undefined);
+    world.on('/passport', (req, res) => {
+      void world.sessions.session(req)[method](() => res.end());
+    });
+    await world.browser().get('/passport', both(...tabs));
+    expect(await world.records()).toEqual([]);
+  },
+);
+
+describe('the sessions that a user may have', () => {
+  it('S32 lose none to a login that ends one in its second cookie', async () => {
+    const { browser, clock, device, userIn } = await openUsers(undefined, { maxSessionsPerUser: 2 });
+    const phone = await device('ada');
+    clock.advance(10);
+    const tab = await device('ada');
+    clock.advance(10);
+    const client = browser();
+    await client.get('/set?cart=book');
+    await client.get('/login?user=ada', both(client, tab));
+    expect([await userIn(phone), await userIn(tab), await userIn(client)]).toEqual(['ada', null, 'ada']);
+  });
+
+  it('S32 do not refuse a login that ends one in its second cookie', async () => {
+    const { browser, device } = await openUsers(undefined, {
+      maxSessionsPerUser: 2,
+      onTooManySessions: 'refuse',
+    });
+    const [, tab] = [await device('ada'), await device('ada')];
+    const client = browser();
+    await client.get('/set?cart=book');
+    expect((await client.get('/login?user=ada', both(client, tab))).status).toBe(200);
+  });
+});

@@ -23,6 +23,7 @@ import { createGate, createWorld, query, type Handler, type World } from './worl
 export const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;
 
+type RequestOptions = Parameters<Client['get']>[1];
 type MakeStore = (clock: Clock) => RecordStore;
 
 /** Those that can refuse sessions by the time they began. */
@@ -53,7 +54,7 @@ export interface Users
   /** The living sessions of a user as the store has them. */
   records(user?: string): Promise<SessionRecord[]>;
   /** Starts a request that reads its session and waits; `go` lets it do its work, and gives the answer. */
-  slow(client: Client, work: Handler): Promise<{ go(): Promise<string> }>;
+  slow(client: Client, work: Handler, options?: RequestOptions): Promise<{ go(): Promise<string> }>;
 }
 
 /**
@@ -112,7 +113,7 @@ export async function openUsers(
     },
     userIn: async (client) => JSON.parse((await client.get('/me')).body) as string | null,
     list: (user) => sessions.ofUser(user).list(),
-    async slow(client, work) {
+    async slow(client, work, options) {
       const [arrived, opened] = [createGate(), createGate()];
       const path = `/slow${String(slows++)}`;
       on(path, async (req, res) => {
@@ -121,7 +122,7 @@ export async function openUsers(
         await opened.opened;
         await work(req, res);
       });
-      const answer = client.get(path);
+      const answer = client.get(path, options);
       await arrived.opened;
       return {
         async go() {

@@ -252,3 +252,84 @@ it('logs nobody in where room cannot be made and the login cannot be taken back 
   faults.clear();
   expect(await userIn(client)).toBeNull();
 });
+
+it('keeps the session that asks although its move to another id takes long', async () => {
+  const { calls, device, faults, on, sessions, userIn } = await openUsers();
+  const [client, other] = [await device('ada'), await device('ada')];
+  on('/regenerate', async (req, res) => {
+    await sessions.regenerate(req, { keepData: true });
+    res.end();
+  });
+  on('/others', async (req, res) => {
+    res.json(await sessions.ofUser('ada', req).revokeAll({ except: 'current' }));
+  });
+  const old = client.clone();
+  const ending = calls.arrival('replace');
+  const end = faults.hold('replace', { times: 1 });
+  const moved = client.get('/regenerate');
+  await ending;
+  expect((await old.get('/others')).body).toBe('1');
+  end();
+  expect((await moved).status).toBe(200);
+  expect([await userIn(client), await userIn(other)]).toEqual(['ada', null]);
+});
+
+it('keeps the session that asks although its renewal takes long', async () => {
+  const { calls, clock, device, faults, on, sessions, userIn } = await openUsers(undefined, {
+    renewEvery: '1m',
+    touchAfter: '30m',
+  });
+  const client = await device('ada');
+  const revoked = createGate();
+  on('/others', async (req, res) => {
+    const count = await sessions.ofUser('ada', req).revokeAll({ except: 'current' });
+    revoked.open();
+    res.json(count);
+  });
+  const old = client.clone();
+  clock.advance(58_000);
+  const asked = calls.arrival('page');
+  const list = faults.hold('page', { times: 1 });
+  const others = old.get('/others');
+  await asked;
+  clock.advance(3_000);
+  const ending = calls.arrival('replace');
+  const end = faults.hold('replace', { times: 1 });
+  const moved = client.get('/me');
+  await ending;
+  list();
+  // Its response waits for the renewal.
+  await revoked.opened;
+  end();
+  expect((await others).body).toBe('0');
+  await moved;
+  expect(await userIn(client)).toBe('ada');
+});
+
+it('clearAllSessions() ends a session that moves to where was looked already', async () => {
+  const { behind, browser, calls, clock, device, faults, on, records, sessions, userIn } = await openUsers();
+  const now = clock.now();
+  await device('bob');
+  for (let n = 0; n < 550; n++) {
+    const key = behind.keyOf(`${String(n).padStart(4, '0')}${'x'.repeat(39)}` as SessionId);
+    const times = { createdAt: now, deadlineAt: null, idleMs: HOUR, expiresAt: now + HOUR };
+    await behind.insert({ v: 1, key, data: '{}', version: 'v', ...times });
+  }
+  const client = browser();
+  await client.get('/login?user=ada');
+  on('/regenerate', async (req, res) => {
+    await sessions.regenerate(req, { keepData: true });
+    res.end();
+  });
+  const isFirst = calls.arrival('page');
+  const clearing = sessions.clearAllSessions();
+  await isFirst;
+  // The first page is cleared, and its places are free.
+  const isSecond = calls.arrival('page');
+  const release = faults.hold('page', { times: 1 });
+  await isSecond;
+  expect((await client.get('/regenerate')).status).toBe(200);
+  release();
+  await clearing;
+  expect([await userIn(client), await records()]).toEqual([null, []]);
+});

@@ -81,12 +81,13 @@ export class Caretaker {
 
   /** Every folder, thoroughly. */
   *verify(report: FileStoreReport): Steps<void> {
-    const { check, listing, layout } = this.#options;
+    const { check, listing, layout, revocations } = this.#options;
     yield* check();
     for (const file of (yield* readdir(layout.root)).filter(isDraft))
       yield* this.#clear(layout.root + sep + file, report);
     for (const shard of yield* listing.shards()) yield* this.tend(shard, report, { thorough: true });
     yield* this.tendOwners(report);
+    yield* revocations.tend();
     yield* check();
   }
 
@@ -130,10 +131,9 @@ export class Caretaker {
 
   /** The owner index: what it names and is not there. `tend` adds what it does not name. */
   *tendOwners(report: FileStoreReport): Steps<void> {
-    const { owners, revocations } = this.#options;
+    const { owners } = this.#options;
     for (const shard of yield* owners.shards())
       for (const directory of yield* owners.directoriesIn(shard)) yield* this.#tendOwner(directory, report);
-    yield* revocations.tend();
   }
 
   *#tendOwner(directory: string, report: FileStoreReport): Steps<void> {

@@ -104,8 +104,13 @@ export class Layout {
     return this.root + sep + 'revoked';
   }
 
+  /** The folder of the moments of a user and of some others, or of everybody's. */
+  moments(owner: string): string {
+    return this.revoked + sep + (owner === '' ? EVERYBODY : owner.slice(0, 3));
+  }
+
   moment({ owner, before }: Moment): string {
-    return `${this.revoked}${sep}${owner === '' ? EVERYBODY : owner}-${wholeMs(before)}`;
+    return `${this.moments(owner)}${sep}${owner === '' ? EVERYBODY : owner}-${wholeMs(before)}`;
   }
 }
 

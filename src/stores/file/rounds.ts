@@ -10,7 +10,7 @@ export interface RoundsOptions {
   readonly list: () => Promise<string[]>;
   readonly visit: (folder: string) => Promise<void>;
   /** After the last folder of a round. */
-  readonly finish?: () => Promise<void>;
+  readonly finish: () => Promise<void>;
   readonly onError: (error: unknown) => void;
 }
 
@@ -59,6 +59,6 @@ export class Rounds {
       if (hasCode(error, 'ERR_SESSION_DIRECTORY')) this.#folders = [];
       throw error;
     }
-    if (this.#next >= this.#folders.length) await finish?.();
+    if (this.#next >= this.#folders.length) await finish();
   }
 }
