@@ -21,6 +21,7 @@ import { isLiving, newVersion } from '../core/record.js';
 import type { DataSchema } from '../core/schema.js';
 import type { RecordStore } from '../stores/store.js';
 import { mayTry, sessionEnded, tooManyAttempts } from './attempts.js';
+import type { Breaker } from './breaker.js';
 import { close, moveTo, successorOf, type Inheritance } from './endings.js';
 import { put } from './put.js';
 import { StoreCalls } from './store-calls.js';
@@ -85,6 +86,7 @@ export interface LaneOptions {
   readonly touchAfter: number;
   readonly limits: DataLimits;
   readonly schema?: DataSchema | undefined;
+  readonly breaker?: Breaker | undefined;
 }
 
 /** What a `regenerate` with data takes along. */
@@ -333,8 +335,8 @@ export class Lanes {
   }
 
   #calls(): StoreCalls {
-    const { store, clock, storeTimeout } = this.#options;
-    return new StoreCalls(store, clock, storeTimeout);
+    const { store, clock, storeTimeout, breaker } = this.#options;
+    return new StoreCalls(store, clock, storeTimeout, breaker);
   }
 }
 

@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.js';
 import type { CallOptions, SessionKey, SessionRecord } from '../core/contract.js';
 import { SessionError } from '../core/errors.js';
 import type { RecordStore } from '../stores/store.js';
+import type { Breaker } from './breaker.js';
 
 /**
  * The share of the time that a write may take. The rest is kept for looking whether a write that did not answer has
@@ -16,9 +17,11 @@ export class StoreCalls {
   readonly #clock: Clock;
   readonly #endsAt: number;
   readonly #lookMs: number;
+  readonly #breaker: Breaker | undefined;
   #lateInsert: Promise<unknown> | undefined;
 
-  constructor(store: RecordStore, clock: Clock, timeoutMs: number) {
+  constructor(store: RecordStore, clock: Clock, timeoutMs: number, breaker?: Breaker) {
+    this.#breaker = breaker;
     this.#store = store;
     this.#clock = clock;
     this.#endsAt = clock.now() + timeoutMs;
@@ -92,6 +95,11 @@ export class StoreCalls {
   }
 
   #call<T>(name: string, timeoutMs: number, start: (options: CallOptions) => Promise<T>): Promise<T> {
+    const call = (): Promise<T> => this.#timed(name, timeoutMs, start);
+    return this.#breaker === undefined ? call() : this.#breaker.run(call);
+  }
+
+  #timed<T>(name: string, timeoutMs: number, start: (options: CallOptions) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const options = new LazySignal();
       let pending: Promise<T> | undefined;

@@ -91,6 +91,12 @@ const schema = ({ z, field }: Fields) => {
     ),
     initial: field(fn, 'a function of the request that returns an object'),
     storeTimeout: field(duration, A_DURATION),
+    breaker: field(
+      z
+        .literal(false)
+        .or(z.strictObject({ failures: z.int().positive().optional(), retryAfter: duration.optional() })),
+      'false, or { failures, retryAfter }: a whole number above 0 and a duration',
+    ),
     generateId: field(fn, 'a function of the request that returns a string'),
     logger: field(z.looseObject({ warn: fn, error: fn }), 'a logger with warn() and error()'),
     limits: z

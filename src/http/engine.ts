@@ -127,7 +127,8 @@ export class Engine {
   }
 
   calls(): StoreCalls {
-    return new StoreCalls(this.store, this.config.clock, this.config.storeTimeout);
+    const { clock, storeTimeout, breaker } = this.config;
+    return new StoreCalls(this.store, clock, storeTimeout, breaker);
   }
 
   handleOf(key: SessionKey): string {

@@ -1,6 +1,7 @@
 // The options of SessionManager, and what they come down to.
 import type { IncomingMessage } from 'node:http';
 
+import { Breaker } from '../commit/breaker.js';
 import { systemClock, type Clock } from '../core/clock.js';
 import { attributeText } from '../core/cookie.js';
 import { toMs, type Duration } from '../core/duration.js';
@@ -90,6 +91,11 @@ export interface SessionManagerOptions<AppSession extends object = Record<string
   initial?: (req: IncomingMessage) => Partial<AppSession>;
   /** The time for one load, commit or end, all its store calls together. Default 5 seconds. */
   storeTimeout?: Duration;
+  /**
+   * After so many failures of the store in a row (default 5) requests that need it fail at once, with 503, for so long
+   * (default `'1s'`); then one of them tries it again. `false`: each request waits for the store.
+   */
+  breaker?: false | { failures?: number; retryAfter?: Duration };
   /** Makes ids: 22 to 256 characters of A-Z a-z 0-9 _ -. Default: 256 random bits. */
   generateId?: (req: IncomingMessage) => string;
   /** Default: `process.emitWarning`, once for each code. */
@@ -127,6 +133,7 @@ export interface Config {
   readonly property: string | false;
   readonly initial: ((req: IncomingMessage) => object) | undefined;
   readonly storeTimeout: number;
+  readonly breaker: Breaker | undefined;
   readonly generateId: ((req: IncomingMessage) => string) | undefined;
   readonly logger: Logger | undefined;
   readonly limits: DataLimits;
@@ -190,6 +197,7 @@ export function resolveOptions<AppSession extends object>(
     property: options.property ?? 'session',
     initial: options.initial,
     storeTimeout: toMs(options.storeTimeout ?? 5_000),
+    breaker: breakerOf(options.breaker),
     generateId: options.generateId,
     logger: options.logger,
     limits: { ...DEFAULT_LIMITS, ...options.limits },
@@ -201,6 +209,12 @@ export function resolveOptions<AppSession extends object>(
     production: isProduction(),
     warnings: warningsOf(options),
   };
+}
+
+function breakerOf(option: SessionManagerOptions['breaker']): Breaker | undefined {
+  if (option === false) return undefined;
+  const { failures = 5, retryAfter = 1_000 } = option ?? {};
+  return new Breaker({ failures, retryAfterMs: toMs(retryAfter) });
 }
 
 function builtStore(

@@ -65,7 +65,7 @@ const CASES: readonly (readonly [string, Parameters<typeof cut>[1]])[] = [
 /** Answers that wait for a timeout need the time to pass. */
 async function answered<T>({ clock }: RenewingWorld, answer: Promise<T>): Promise<T> {
   const waiting = Symbol('waiting');
-  const later = (): Promise<typeof waiting> => new Promise((resolve) => setTimeout(resolve, 5, waiting));
+  const later = (): Promise<typeof waiting> => new Promise((resolve) => setTimeout(resolve, 40, waiting));
   while ((await Promise.race([answer, later()])) === waiting) await clock.advance(1_000);
   return answer;
 }

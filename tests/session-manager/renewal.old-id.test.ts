@@ -2,6 +2,7 @@
 import { createRenewing, HOUR, MINUTE, STORES, type Backing, type RenewingWorld } from './renewal.world.js';
 import { closeWorlds, codeOf, createRequest } from './world.js';
 import type { Client } from '../support/http.js';
+import { diskIsQuiet } from '../support/quiet-disk.js';
 
 afterEach(closeWorlds);
 
@@ -64,7 +65,7 @@ describe.each(STORES)('on %s', (_name, backing) => {
     await client.get('/all');
     for (let half = 0; half < 14; half++) {
       await clock.advance(MINUTE / 2);
-      await new Promise((resolve) => setTimeout(resolve, 2));
+      await diskIsQuiet();
     }
     expect(await codeOf(sessions.set(req, 'a' as never, 1 as never))).toBeUndefined();
     expect(ends).toEqual([]);

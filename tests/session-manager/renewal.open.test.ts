@@ -11,6 +11,7 @@ import {
   told,
   type RenewingWorld,
 } from './renewal.world.js';
+import { diskIsQuiet } from '../support/quiet-disk.js';
 import { closeWorlds, createRequest } from './world.js';
 
 afterEach(closeWorlds);
@@ -28,7 +29,7 @@ async function watch(world: RenewingWorld): Promise<string[]> {
 async function looks({ clock }: RenewingWorld, ends?: readonly string[]): Promise<void> {
   for (let look = 0; look < (ends === undefined ? 3 : 100) && (ends ?? []).length === 0; look++) {
     await clock.advance(31_000);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await diskIsQuiet();
   }
 }
 
@@ -116,7 +117,7 @@ describe.each(SHARED_STORES)('by another process on %s', (_name, backing) => {
     await looks(here);
     expect(ends).toEqual([]);
     await client.get('/logout');
-    await looks(here);
+    await looks(here, ends);
     expect(ends).toEqual(['ended']);
   });
 });
