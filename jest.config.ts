@@ -5,6 +5,7 @@ const config: Config = {
   roots: ['<rootDir>/tests'],
   moduleNameMapper: {
     '^session-store-js$': '<rootDir>/src/index.ts',
+    '^session-store-js/redis$': '<rootDir>/src/stores/redis/index.ts',
     '^session-store-js/(express-session|testing)$': '<rootDir>/src/$1/index.ts',
     '^(\\.{1,2}/.*/src/(?:.*/)?index)\\.cjs$': '$1.cts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
@@ -16,6 +17,8 @@ const config: Config = {
   // v8's own takes three times as long: it goes through the source maps of every file again for every test file.
   coverageProvider: 'babel',
   coverageReporters: ['text-summary', 'json-summary', 'html'],
+  // For machines that are busy with other things; what must be quick says so itself.
+  testTimeout: 20_000,
   coverageThreshold: { global: { lines: 95, branches: 90 } },
 };
 

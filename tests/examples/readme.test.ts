@@ -272,6 +272,12 @@ describe('the tables of the README', () => {
     expect(firstCells('### Options of the file store').sort()).toEqual([...own, ...inherited].sort());
   });
 
+  it('name every option of the Redis store', () => {
+    const own = membersOf('src/stores/redis-store.ts', 'RedisStoreOptions');
+    const inherited = membersOf('src/stores/store.ts', 'RecordStoreOptions');
+    expect(firstCells('### Options of the Redis store').sort()).toEqual([...own, ...inherited].sort());
+  });
+
   it('name every option of the drop-in', () => {
     expect(firstCells('### Options of the drop-in').sort()).toEqual(
       membersOf('src/express-session/options.ts', 'SessionOptions').sort(),

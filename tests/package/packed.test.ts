@@ -126,6 +126,7 @@ describe('the packed tarball', () => {
         isStore: new SessionManager({ secret: '${SECRET}' }).store instanceof MemoryStore,
         missing: ${JSON.stringify(NAMES)}.filter((name) => SessionManager[name] === undefined),
         testing: typeof require('session-store-js/testing').storeContract,
+        redis: typeof require('session-store-js/redis').RedisStore,
         version: require('session-store-js/package.json').version,
       }));`,
     );
@@ -136,6 +137,7 @@ describe('the packed tarball', () => {
       isStore: true,
       missing: [],
       testing: 'function',
+      redis: 'function',
       version,
     });
   });
@@ -144,6 +146,7 @@ describe('the packed tarball', () => {
     const found = run(
       'imported.mjs',
       `import SessionManager, * as named from 'session-store-js';
+      import { RedisStore } from 'session-store-js/redis';
       import { storeContract } from 'session-store-js/testing';
       console.log(JSON.stringify({
         name: SessionManager.name,
@@ -151,6 +154,7 @@ describe('the packed tarball', () => {
         isStore: new SessionManager({ secret: '${SECRET}' }).store instanceof named.MemoryStore,
         missing: ${JSON.stringify(NAMES)}.filter((name) => named[name] === undefined),
         testing: typeof storeContract,
+        redis: typeof RedisStore,
       }));`,
     );
     expect(found).toEqual({
@@ -159,6 +163,7 @@ describe('the packed tarball', () => {
       isStore: true,
       missing: [],
       testing: 'function',
+      redis: 'function',
     });
   });
 

@@ -15,6 +15,7 @@ const LOADER = `
   const original = Module._resolveFilename;
   Module._resolveFilename = (request, parent, ...rest) => {
     if (request === 'session-store-js') return ${JSON.stringify(resolve(ROOT, 'src/index.ts'))};
+    if (request === 'session-store-js/redis') return ${JSON.stringify(resolve(ROOT, 'src/stores/redis/index.ts'))};
     const source = resolve(dirname(parent?.filename ?? '.'), request.replace(/\\.js$/, '.ts'));
     return /^[.].*[.]js$/.test(request) && existsSync(source) ? source : original(request, parent, ...rest);
   };

@@ -16,6 +16,13 @@ export interface Service {
   stop(): Promise<void>;
   /** As a power cut would. Idempotent. */
   kill(): Promise<void>;
+  /** From here on it answers nobody, with its connections open. */
+  pause(): void;
+  resume(): void;
+  /** As `kill`, but for a while: its port is kept free and its directory as it was, for `restart`. */
+  crash(): Promise<void>;
+  /** Resolves when the server takes connections again. */
+  restart(): Promise<void>;
 }
 
 /** A directory that a server's user owns. */
@@ -84,39 +91,61 @@ async function start(recipe: Recipe, port: number, more: readonly string[]): Pro
   // A group of its own: Ctrl-C in a terminal must not take the guard away before the server.
   const guard = spawn(process.execPath, args, { stdio: 'pipe', detached: true });
   const exited = once(guard, 'exit');
-  await readiness(guard, recipe, exited);
+  // Writing to one that has just ended is no fault of the test.
+  guard.stdin.on('error', () => undefined);
+  await printed(guard, recipe, recipe.ready, exited);
+  const tell = (line: NodeJS.Signals | 'KEEP' | 'START'): void => {
+    if (guard.exitCode === null && guard.signalCode === null) guard.stdin.write(`${line}\n`);
+  };
   const end = async (signal: NodeJS.Signals): Promise<void> => {
-    if (guard.exitCode === null && guard.signalCode === null) guard.stdin.write(`${signal}\n`);
+    tell(signal);
     await exited;
     running.delete(service);
   };
-  const service = { port, directory, stop: () => end(recipe.stopSignal), kill: () => end('SIGKILL') };
+  const service: Service = {
+    port,
+    directory,
+    stop: () => end(recipe.stopSignal),
+    kill: () => end('SIGKILL'),
+    pause: () => tell('SIGSTOP'),
+    resume: () => tell('SIGCONT'),
+    async crash() {
+      const crashed = printed(guard, recipe, / ended with /, exited);
+      tell('KEEP');
+      tell('SIGKILL');
+      await crashed;
+    },
+    async restart() {
+      const ready = printed(guard, recipe, recipe.ready, exited);
+      tell('START');
+      await ready;
+    },
+  };
   running.add(service);
   return service;
 }
 
-/** @throws what the server printed, if it does not come up */
-async function readiness(
+/** Resolves when the server, or its guard, says it. @throws what was printed, if it does not come to that */
+async function printed(
   guard: ChildProcess & { readonly stdin: NodeJS.WritableStream },
-  { name, ready }: Recipe,
+  { name }: Recipe,
+  sign: RegExp,
   exited: Promise<unknown>,
 ): Promise<void> {
   let output = '';
   let timer: NodeJS.Timeout | undefined;
-  const isReady = new Promise<true>((resolve) => {
+  const isSaid = new Promise<true>((resolve) => {
     const read = (chunk: Buffer): void => {
       output += chunk.toString();
-      if (ready.test(output)) resolve(true);
+      if (sign.test(output)) resolve(true);
     };
     guard.stdout?.on('data', read);
     guard.stderr?.on('data', read);
   });
-  // Writing to one that has just ended is no fault of the test.
-  guard.stdin.on('error', () => undefined);
   const isLate = new Promise<false>((resolve) => {
     timer = setTimeout(resolve, START_MS, false);
   });
-  const came = await Promise.race([isReady, isLate, exited.then(() => false)]);
+  const came = await Promise.race([isSaid, isLate, exited.then(() => false)]);
   clearTimeout(timer);
   if (came) return;
   guard.stdin.end();

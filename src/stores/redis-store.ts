@@ -1,0 +1,400 @@
+// Sessions in Redis: one server, one with Sentinel, or a cluster. Every write is one atomic step on one key, so that
+// processes never overwrite each other unseen.
+import type { EventEmitter } from 'node:events';
+
+import { answer, type Callback } from '../core/callback.js';
+import type {
+  BrokenRecord,
+  Capability,
+  Page,
+  PageOptions,
+  SessionKey,
+  SessionRecord,
+} from '../core/contract.js';
+import { SessionError } from '../core/errors.js';
+import { isHandle } from '../core/ids.js';
+import { checkOptions, type Fields } from '../core/options.js';
+import { isLiving } from '../core/record.js';
+import { sessionOf } from './express-face.js';
+import { connectionOf, type Connection, type RedisClient } from './redis/client.js';
+import { cursorOf, MARK_LENGTH, placeOf, scan, scanSet, START, type Place } from './redis/listing.js';
+import { OwnerIndex } from './redis/owner-index.js';
+import { corrupt, NEVER, storedIn, textOf, timeText, versionText, type Stored } from './redis/record-text.js';
+import { isWrongType, toldOf } from './redis/replies.js';
+import { Revocations } from './redis/revocations.js';
+import { run } from './redis/scripts.js';
+import type { StoredSession } from './session.js';
+import { recordStoreFields } from './store-options.js';
+import { RecordStore, type RecordStoreOptions } from './store.js';
+
+/** How session data becomes text. */
+export interface Serializer {
+  parse(text: string): StoredSession | Promise<StoredSession>;
+  stringify(session: StoredSession): string;
+}
+
+export interface RedisStoreOptions extends RecordStoreOptions {
+  /** A client of redis or ioredis, connected by you and closed by you. */
+  client: RedisClient;
+  /** What the names of the keys begin with. Default `'sess:'`. */
+  prefix?: string;
+  /** Life of a session that brings no expiry of its own, seconds, or what says it of a session. Default one day. */
+  ttl?: number | ((session: StoredSession) => number);
+  /** How many keys Redis looks at in one go of SCAN. Default 100. */
+  scanCount?: number;
+  /** Default: JSON. */
+  serializer?: Serializer;
+  /** Redis keeps sessions for ever; their own ends count all the same. Default false. */
+  disableTTL?: boolean;
+  /** A touch moves no end. Default false. */
+  disableTouch?: boolean;
+}
+
+const DAY_SECONDS = 86_400;
+/** Not a part of any id or handle, so that no session has such a key. */
+const OWNERS = '@owner:';
+const REVOKED = '@revoked';
+/** The fewest keys that are looked at in one go. */
+const MIN_SCAN = 10;
+
+const redisStoreSchema = (fields: Fields) => {
+  const { z, field } = fields;
+  const flag = field(z.boolean(), 'true or false');
+  return z.strictObject({
+    ...recordStoreFields(fields),
+    // What it must be, its adapter says.
+    client: z.any().optional(),
+    prefix: field(
+      z.string().refine((prefix) => !/[{}]/.test(prefix)),
+      'a text without { and }, which would put all sessions on one master of a cluster',
+    ),
+    ttl: field(
+      z
+        .number()
+        .positive()
+        .or(z.custom((value) => typeof value === 'function')),
+      'a number of seconds above 0, or a function that returns one',
+    ),
+    scanCount: field(z.int().positive(), 'a whole number above 0'),
+    serializer: field(
+      z.custom(
+        (value) =>
+          typeof (value as Serializer | null)?.parse === 'function' &&
+          typeof (value as Serializer).stringify === 'function',
+      ),
+      'an object with parse(text) and stringify(session)',
+    ),
+    disableTTL: flag,
+    disableTouch: flag,
+  });
+};
+
+/**
+ * Sessions in Redis 6.2 or later. The client is handed in, a server of its own, Sentinel or a cluster; it is never closed
+ * by the store. Redis expires sessions by itself, to the millisecond.
+ *
+ * Emits `connect` and `disconnect` as the client does.
+ *
+ * @example
+ * const client = await createClient({ url }).connect();
+ * const sessions = new SessionManager({ secret, store: new RedisStore({ client }) });
+ */
+export class RedisStore extends RecordStore {
+  override readonly capabilities: ReadonlySet<Capability> = this.declares(
+    'page',
+    'count',
+    'revokeBefore',
+    'ping',
+    'close',
+  );
+  readonly #connection: Connection;
+  readonly #prefix: string;
+  readonly #ttl: number | ((session: StoredSession) => number);
+  readonly #scanCount: number;
+  readonly #serializer: Serializer | undefined;
+  readonly #expires: boolean;
+  readonly #touches: boolean;
+  readonly #owners: OwnerIndex;
+  readonly #revocations: Revocations;
+  readonly #unfollow: () => void;
+
+  /** @throws {SessionError} ERR_SESSION_OPTIONS */
+  constructor(options: RedisStoreOptions) {
+    checkOptions('RedisStore', redisStoreSchema, options);
+    super(options);
+    const { client, prefix = 'sess:', ttl = DAY_SECONDS, scanCount = 100, serializer } = options;
+    const { disableTTL = false, disableTouch = false } = options;
+    this.#connection = connectionOf(client);
+    this.#prefix = prefix;
+    this.#ttl = ttl;
+    this.#scanCount = scanCount;
+    this.#serializer = serializer;
+    this.#expires = !disableTTL;
+    this.#touches = !disableTouch;
+    this.#owners = new OwnerIndex(this.#connection, this.clock, `${prefix}${OWNERS}`);
+    this.#revocations = new Revocations(this.#connection, this.clock, this.#owners, `${prefix}${REVOKED}`);
+    this.#unfollow = this.#follow(client as unknown as EventEmitter);
+  }
+
+  override async find(key: SessionKey): Promise<SessionRecord | null> {
+    // Together: one way to the server and back.
+    const isKnown = this.#revocations.isDue ? this.#revocations.look() : undefined;
+    const [stored] = await Promise.all([this.#read(key), isKnown]);
+    return this.#current(stored);
+  }
+
+  override async insert(record: SessionRecord): Promise<boolean> {
+    const { key, owner } = record;
+    const others = owner === undefined ? [] : await this.#owners.add(owner, key, this.#lifeOf(record));
+    let isInserted = await this.#put(record, '');
+    if (!isInserted && (await this.#isRevoked(key))) {
+      await this.remove(key);
+      isInserted = await this.#put(record, '');
+    }
+    // Nobody waits for it: the next login goes on.
+    if (owner !== undefined) this.#forget(owner, others).catch(() => undefined);
+    return isInserted;
+  }
+
+  override async replace(record: SessionRecord, expectedVersion: string): Promise<boolean> {
+    if (this.#revocations.isDue) await this.#revocations.look();
+    return !this.#revocations.isRevoked(record) && this.#put(record, versionText(expectedVersion));
+  }
+
+  override async extend(key: SessionKey, expiresAt: number | null, record?: SessionRecord): Promise<boolean> {
+    if (this.#revocations.isDue) await this.#revocations.look();
+    // The script knows nothing of users, and not what a function of the session says of its life.
+    const isDoubtful = !this.#revocations.isEmpty || (expiresAt === null && typeof this.#ttl === 'function');
+    const current = isDoubtful && record === undefined ? await this.find(key) : record;
+    if (current === null || (current !== undefined && this.#revocations.isRevoked(current))) return false;
+    if (!this.#touches) return isLiving(await this.find(key));
+    const now = this.clock.now();
+    const dueAt = expiresAt ?? this.#ownEnd(current);
+    const args = [String(now), timeText(dueAt), expiresAt === null ? '-' : '+', this.#expires ? '1' : '0'];
+    return (await run(this.#connection, 'extend', this.#name(key), ...args)) === 1;
+  }
+
+  override async remove(key: SessionKey): Promise<boolean> {
+    return (await run(this.#connection, 'remove', this.#name(key), String(this.clock.now()))) === 1;
+  }
+
+  /** @throws {SessionError} ERR_SESSION_CURSOR */
+  async page({ owner, cursor, limit, withData = true }: PageOptions): Promise<Page> {
+    const place = placeOf(cursor);
+    if (this.#revocations.isDue) await this.#revocations.look();
+    const { keys, from, next } = await this.#keysAt(place, Math.max(limit, MIN_SCAN), owner);
+    const rest = keys.filter((key) => !from.seen.includes(this.#markOf(key)));
+    const listed = rest.slice(0, limit);
+    const entries = await Promise.all(listed.map((key) => this.#entry(key, withData)));
+    const records = entries.filter((entry) => entry !== null);
+    const mine =
+      owner === undefined ? records : records.filter((entry) => 'error' in entry || entry.owner === owner);
+    // What had no room is asked for again: Redis gives from one place what is there all the while.
+    const goesOn =
+      rest.length > limit
+        ? { ...from, seen: from.seen.concat(listed.map((key) => this.#markOf(key))) }
+        : next;
+    return { records: mine, cursor: goesOn === null ? null : cursorOf(goesOn) };
+  }
+
+  /** By SCAN, without reading a session. */
+  async count(): Promise<number> {
+    let count = 0;
+    for await (const { length } of this.#allKeys()) count += length;
+    return count;
+  }
+
+  /** By SCAN and UNLINK, and nothing that is not under the prefix. */
+  override clear(callback?: Callback): Promise<void> {
+    const clear = async (): Promise<void> => {
+      // Not the sets of users: a login that is under way is named there already. What they name is gone, and noticed.
+      for await (const keys of this.#allKeys())
+        await Promise.all(
+          keys.map((key) => this.#connection.send(this.#name(key), ['UNLINK', this.#name(key)])),
+        );
+    };
+    return answer(clear(), callback);
+  }
+
+  revokeBefore(before: number, owner?: string): Promise<void> {
+    return this.#revocations.revoke(before, owner);
+  }
+
+  async ping(): Promise<void> {
+    for (const { send } of await this.#connection.masters()) await send(['PING']);
+  }
+
+  /** Listens to the client no longer. The client is yours. */
+  close(): Promise<void> {
+    this.#unfollow();
+    return Promise.resolve();
+  }
+
+  #name(key: SessionKey): string {
+    return `${this.#prefix}${key}`;
+  }
+
+  async #read(key: SessionKey): Promise<Stored | null> {
+    const name = this.#name(key);
+    let text: unknown;
+    try {
+      text = await this.#connection.send(name, ['GET', name]);
+    } catch (error) {
+      if (!isWrongType(error)) throw error;
+      // One that has ended.
+      text = await this.#connection.send(name, ['HGET', name, 'text']).catch((fault: unknown) => {
+        if (isWrongType(fault)) return null;
+        throw fault;
+      });
+      if (text === null) throw corrupt();
+    }
+    if (text === null) return null;
+    const stored = storedIn(key, text as string);
+    return { ...stored, record: { ...stored.record, data: await this.#dataIn(stored.record) } };
+  }
+
+  /** @throws {SessionError} ERR_SESSION_CORRUPT */
+  async #dataIn({ data }: SessionRecord): Promise<string> {
+    if (this.#serializer === undefined) {
+      if (data.startsWith('{') && data.endsWith('}')) return data;
+    } else {
+      try {
+        return JSON.stringify(await this.#serializer.parse(data));
+      } catch {
+        // What it says may quote the data.
+      }
+    }
+    throw corrupt();
+  }
+
+  #current(stored: Stored | null): SessionRecord | null {
+    if (stored === null || stored.dueAt <= this.clock.now()) return null;
+    return this.#revocations.isRevoked(stored.record) ? null : stored.record;
+  }
+
+  async #isRevoked(key: SessionKey): Promise<boolean> {
+    if (this.#revocations.isEmpty) return false;
+    const stored = await this.#read(key);
+    return stored !== null && this.#revocations.isRevoked(stored.record);
+  }
+
+  async #put(record: SessionRecord, expected: string): Promise<boolean> {
+    const now = this.clock.now();
+    const { data, deadlineAt, expiresAt } = record;
+    const isOwn = expiresAt !== null;
+    const dueAt = Math.min(expiresAt ?? this.#ownEnd(record), deadlineAt ?? NEVER);
+    const body = this.#serializer?.stringify(JSON.parse(data) as StoredSession) ?? data;
+    const text = textOf(record, { dueAt, isOwn }, body);
+    const as = isLiving(record) ? 'living' : 'closed';
+    // What has ended goes, whatever becomes of the living.
+    const expires = this.#expires || as === 'closed' ? '1' : '0';
+    const args = [String(now), expected, text, timeText(dueAt), as, expires];
+    return (await run(this.#connection, 'put', this.#name(record.key), ...args)) === 1;
+  }
+
+  /** The end that the store gives to a session without one. */
+  #ownEnd(record: SessionRecord | undefined): number {
+    if (!this.#expires) return NEVER;
+    const seconds =
+      typeof this.#ttl === 'number' || record === undefined ? this.#ttl : this.#ttl(sessionOf(record));
+    if (typeof seconds === 'number' && seconds > 0) return this.clock.now() + seconds * 1_000;
+    throw new SessionError('ERR_SESSION_OPTIONS', 'The option ttl must return a number of seconds above 0.');
+  }
+
+  /** How long a session can live at most, ms; `null`: as long as it is used. */
+  #lifeOf({ deadlineAt }: SessionRecord): number | null {
+    return deadlineAt === null || !this.#expires ? null : deadlineAt - this.clock.now();
+  }
+
+  async #entry(key: SessionKey, withData: boolean): Promise<SessionRecord | BrokenRecord | null> {
+    try {
+      const record = this.#current(await this.#read(key));
+      if (record === null || !isLiving(record)) return null;
+      return withData ? record : { ...record, data: '{}' };
+    } catch (error) {
+      if (error instanceof SessionError && error.code === 'ERR_SESSION_CORRUPT') return { key, error };
+      throw error;
+    }
+  }
+
+  /** Tells a session from those on the same page; a part of its handle, because a cursor is shown to people. */
+  #markOf(key: SessionKey): string {
+    return this.handleOf(key).slice(-MARK_LENGTH);
+  }
+
+  /** The next keys of a listing, the place where they were found, and where it goes on; `null`: nowhere. */
+  async #keysAt(
+    place: Place,
+    count: number,
+    owner: string | undefined,
+  ): Promise<{ keys: SessionKey[]; from: Place; next: Place | null }> {
+    if (owner === undefined) {
+      const { entries, from, next } = await scan(this.#connection, place, {
+        pattern: `${escaped(this.#prefix)}${this.idAtRest === 'plain' ? '' : 'sha256:'}*`,
+        type: 'string',
+        count: Math.min(count, this.#scanCount),
+      });
+      return { keys: this.#keysOf(entries), from, next };
+    }
+    const index = this.#owners.keyOf(owner);
+    const { entries, from, next } = await scanSet(this.#connection, index, place, count);
+    this.#forget(owner, this.#owners.settled(entries)).catch(() => undefined);
+    return { keys: entries.map(([key]) => key as SessionKey), from, next };
+  }
+
+  #keysOf(names: readonly string[]): SessionKey[] {
+    const keys = names.map((name) => name.slice(this.#prefix.length));
+    return keys.filter((key) => this.#isKey(key)) as SessionKey[];
+  }
+
+  #isKey(name: string): boolean {
+    return this.idAtRest === 'plain' ? !name.startsWith('@') : isHandle(name);
+  }
+
+  async *#allKeys(): AsyncGenerator<SessionKey[], void> {
+    for (let place: Place | null = START; place !== null;) {
+      const { keys, next }: { keys: SessionKey[]; next: Place | null } = await this.#keysAt(
+        place,
+        this.#scanCount,
+        undefined,
+      );
+      yield keys;
+      place = next;
+    }
+  }
+
+  /** Takes those of a user's sessions that have ended from the set. */
+  async #forget(owner: string, keys: readonly SessionKey[]): Promise<void> {
+    const found = await Promise.all(keys.map(async (key) => isLiving(this.#current(await this.#read(key)))));
+    await this.#owners.drop(
+      owner,
+      keys.filter((_, at) => found[at] === false),
+    );
+  }
+
+  /** Passes on what the client tells of its connection. */
+  #follow(client: EventEmitter): () => void {
+    const { isReady, status } = client as { isReady?: boolean; status?: string };
+    let isConnected = isReady ?? status === 'ready';
+    const become = (next: boolean): void => {
+      if (next === isConnected) return;
+      isConnected = next;
+      this.emit(next ? 'connect' : 'disconnect');
+    };
+    const listeners: Readonly<Record<string, (...args: unknown[]) => void>> = {
+      ready: () => become(true),
+      reconnecting: () => become(false),
+      close: () => become(false),
+      end: () => become(false),
+      // Those of ioredis have the command, and with it the password.
+      error: (error) => this.report(toldOf(error)),
+    };
+    for (const [event, listener] of Object.entries(listeners)) client.on(event, listener);
+    return () => {
+      for (const [event, listener] of Object.entries(listeners)) client.off(event, listener);
+    };
+  }
+}
+
+/** So that a prefix means itself in a pattern of SCAN (S59). */
+const escaped = (prefix: string): string => prefix.replace(/[\\*?[\]^-]/g, '\\$&');
