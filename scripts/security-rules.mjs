@@ -77,5 +77,5 @@ export const RULES = [
   [56, 'Sweeping and clearing leave files of others alone.'],
   [57, 'What is no text is no key, in any store.'],
   [58, 'SQL names are checked and quoted, values bound.', 'there is no SQL store yet'],
-  [59, 'Redis prefixes are escaped, and nothing but our keys is touched.', 'there is no Redis store yet'],
+  [59, 'Redis prefixes are escaped, and nothing but our keys is touched.'],
 ].map(([number, sentence, later]) => ({ number, sentence, later }));

@@ -230,8 +230,13 @@ export class RedisStore extends RecordStore {
     return Promise.resolve();
   }
 
+  /** @throws {SessionError} ERR_SESSION_ID for what is no text: it may be what a client sent (S57) */
   #name(key: SessionKey): string {
-    return `${this.#prefix}${key}`;
+    if (typeof key === 'string' && (key as string) !== '') return `${this.#prefix}${key}`;
+    throw new SessionError(
+      'ERR_SESSION_ID',
+      'A session is named by its id or its handle: a string that is not empty.',
+    );
   }
 
   async #read(key: SessionKey): Promise<Stored | null> {

@@ -132,4 +132,23 @@ whereThereIs(REDIS, () => {
       expect((await store.page({ limit: 10 })).records).toHaveLength(1);
     });
   });
+
+  it.each([[{ $ne: null }], [['a']], [7], [null], [undefined], [''], [Symbol('a')], [() => 'a']])(
+    'S57 refuses %p in the place of a key, and asks Redis for nothing',
+    async (key) => {
+      for (const [, connect] of CLIENTS) {
+        const { store, record } = await redisWorld(connect, redis.port);
+        const wrong = key as never;
+        const calls = [
+          () => store.find(wrong),
+          () => store.insert({ ...record(ID), key: wrong }),
+          () => store.replace({ ...record(ID), key: wrong }, 'v'),
+          () => store.extend(wrong, 1),
+          () => store.remove(wrong),
+        ];
+        for (const call of calls) await expect(call()).rejects.toMatchObject({ code: 'ERR_SESSION_ID' });
+      }
+      expect(await admin.ask('KEYS', '*')).toEqual([]);
+    },
+  );
 });

@@ -72,7 +72,7 @@ whereThereIs(REDIS, () => {
         return redisWorld(connect, redis.port, { prefix });
       };
 
-      it('lists, counts and clears its own only', async () => {
+      it('S59 lists, counts and clears its own only', async () => {
         const world = await withTheirs();
         const before = await admin.ask('DEBUG', 'DIGEST');
         const ids = IDS.slice(0, 30);
