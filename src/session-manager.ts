@@ -263,6 +263,7 @@ export class SessionManager<AppSession extends object = SessionData> extends Eve
     assertOwnOrigin(req, options);
     const session = requestSessionOutside(req, this.#engine);
     await session.load();
+    session.assertStored();
     return openSession(this.#engine, req, session);
   }
 

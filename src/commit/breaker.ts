@@ -8,7 +8,8 @@ import {
   isBrokenCircuitError,
 } from 'cockatiel';
 
-import { hasCode, SessionError } from '../core/errors.js';
+import { SessionError } from '../core/errors.js';
+import { isStoreFault } from './store-calls.js';
 
 export interface BreakerLimits {
   /** So many calls in a row that fail. */
@@ -17,16 +18,12 @@ export interface BreakerLimits {
   readonly retryAfterMs: number;
 }
 
-/** A store that cannot be reached or does not answer; not one that says what is wrong with a session. */
-const isFault = (error: Error): boolean =>
-  hasCode(error, 'ERR_SESSION_STORE') || hasCode(error, 'ERR_SESSION_STORE_TIMEOUT');
-
 export class Breaker {
   readonly #policy;
 
   constructor({ failures, retryAfterMs }: BreakerLimits) {
     const breaker = new ConsecutiveBreaker(failures);
-    this.#policy = circuitBreaker(handleWhen(isFault), { halfOpenAfter: retryAfterMs, breaker });
+    this.#policy = circuitBreaker(handleWhen(isStoreFault), { halfOpenAfter: retryAfterMs, breaker });
   }
 
   /** @throws {SessionError} ERR_SESSION_STORE_DOWN, at once, while the store is left alone */

@@ -1,7 +1,7 @@
 // Calls to a store that always end: within their time, with the right kind of answer, or with one kind of error.
 import type { Clock } from '../core/clock.js';
 import type { CallOptions, SessionKey, SessionRecord } from '../core/contract.js';
-import { SessionError } from '../core/errors.js';
+import { hasCode, SessionError } from '../core/errors.js';
 import type { RecordStore } from '../stores/store.js';
 import type { Breaker } from './breaker.js';
 
@@ -154,6 +154,16 @@ export function checkedRecord(record: unknown, now: number): SessionRecord | nul
   if ((expiresAt ?? Infinity) <= now || (deadlineAt ?? Infinity) <= now) return null;
   return record as SessionRecord;
 }
+
+/** A store that cannot be reached or does not answer; not one that says what is wrong with a session. */
+export const isStoreFault = (error: unknown): boolean => FAULTS.some((code) => hasCode(error, code));
+
+const FAULTS = [
+  'ERR_SESSION_STORE',
+  'ERR_SESSION_STORE_TIMEOUT',
+  'ERR_SESSION_STORE_DOWN',
+  'ERR_SESSION_DIRECTORY',
+] as const;
 
 /** One kind of error for every fault of a store, those that throw or reject with nothing included. */
 export function asStoreError(name: string, cause: unknown): SessionError {

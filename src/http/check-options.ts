@@ -97,6 +97,7 @@ const schema = ({ z, field }: Fields) => {
         .or(z.strictObject({ failures: z.int().positive().optional(), retryAfter: duration.optional() })),
       'false, or { failures, retryAfter }: a whole number above 0 and a duration',
     ),
+    onStoreError: field(z.enum(['fail', 'degrade']), "'fail' or 'degrade'"),
     generateId: field(fn, 'a function of the request that returns a string'),
     logger: field(z.looseObject({ warn: fn, error: fn }), 'a logger with warn() and error()'),
     limits: z
@@ -195,7 +196,7 @@ function isOwnHeader(name: unknown): boolean {
 /** What Node and Express put on a request. */
 const isTaken = (name: string): boolean =>
   name in IncomingMessage.prototype ||
-  /^(socket|client|url|method|httpVersion|raw\w+|status\w+|complete|aborted|upgrade|res|next|app|params|query|body|route|baseUrl|originalUrl|cookies|signedCookies|secret|sessionID|sessionStore)$/.test(
+  /^(socket|client|url|method|httpVersion|raw\w+|status\w+|complete|aborted|upgrade|res|next|app|params|query|body|route|baseUrl|originalUrl|cookies|signedCookies|secret|sessionID|sessionStore|sessionDegraded)$/.test(
     name,
   );
 

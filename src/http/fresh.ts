@@ -11,6 +11,7 @@ export function requireFresh(engine: Engine, maxAge: Duration): Middleware {
   const check = async (req: Parameters<Middleware>[0]): Promise<void> => {
     const session = requestSession(req, engine);
     await session.load();
+    session.assertStored();
     const { record } = session;
     if (record?.owner !== undefined && Math.abs(engine.config.clock.now() - record.createdAt) < toMs(maxAge))
       return;

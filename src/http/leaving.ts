@@ -28,6 +28,10 @@ export async function settle(engine: Engine, view: SessionView): Promise<void> {
 /** Adds the cookie, and what caches must know. */
 export function decorate(engine: Engine, view: SessionView, req: IncomingMessage, res: ServerResponse): void {
   engine.transports.vary(res);
+  if (view.degradedBy !== null) {
+    res.setHeader('X-Session-Degraded', 'true');
+    return;
+  }
   const { record, session } = view;
   if (view.cookieDue && record !== null && session !== null) {
     const remaining = record.expiresAt === null ? null : record.expiresAt - engine.config.clock.now();

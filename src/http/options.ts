@@ -96,6 +96,12 @@ export interface SessionManagerOptions<AppSession extends object = Record<string
    * (default `'1s'`); then one of them tries it again. `false`: each request waits for the store.
    */
   breaker?: false | { failures?: number; retryAfter?: Duration };
+  /**
+   * What a request gets while the store fails. `'fail'` (default): an error with status 503. `'degrade'`: an answer all the
+   * same, as if there were no session, with `X-Session-Degraded: true` and `req.sessionDegraded`; what is written to
+   * `req.session` is lost, and `set`, `login`, `destroy` and the others reject.
+   */
+  onStoreError?: 'fail' | 'degrade';
   /** Makes ids: 22 to 256 characters of A-Z a-z 0-9 _ -. Default: 256 random bits. */
   generateId?: (req: IncomingMessage) => string;
   /** Default: `process.emitWarning`, once for each code. */
@@ -134,6 +140,7 @@ export interface Config {
   readonly initial: ((req: IncomingMessage) => object) | undefined;
   readonly storeTimeout: number;
   readonly breaker: Breaker | undefined;
+  readonly degrades: boolean;
   readonly generateId: ((req: IncomingMessage) => string) | undefined;
   readonly logger: Logger | undefined;
   readonly limits: DataLimits;
@@ -198,6 +205,7 @@ export function resolveOptions<AppSession extends object>(
     initial: options.initial,
     storeTimeout: toMs(options.storeTimeout ?? 5_000),
     breaker: breakerOf(options.breaker),
+    degrades: options.onStoreError === 'degrade',
     generateId: options.generateId,
     logger: options.logger,
     limits: { ...DEFAULT_LIMITS, ...options.limits },

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import type { Bag } from '../commit/bag.js';
 import type { SessionKey, SessionRecord } from '../core/contract.js';
+import { isStoreFault } from '../commit/store-calls.js';
 import { hasCode } from '../core/errors.js';
 import type { RecordStore } from '../stores/store.js';
 import { CookieView } from './cookie-view.js';
@@ -217,10 +218,36 @@ export class RequestSession implements GateParty {
   async #load(): Promise<void> {
     const { store } = this.#engine;
     if (this.#view.state === 'unread') {
-      if (store.capabilities.has('findSync')) this.#view.take(readSessionNow(this.#engine, this.#req));
-      else this.#view.take(await readSession(this.#engine, this.#req));
+      if (store.capabilities.has('findSync')) this.#readNow();
+      else
+        try {
+          this.#view.take(await readSession(this.#engine, this.#req));
+        } catch (error) {
+          this.#degrade(error);
+        }
     }
     this.#assertReadable();
+  }
+
+  #readNow(): void {
+    try {
+      this.#view.take(readSessionNow(this.#engine, this.#req));
+    } catch (error) {
+      this.#degrade(error);
+    }
+  }
+
+  /** Where the options say so, the request goes on although the store fails. @throws the fault where they do not */
+  #degrade(error: unknown): void {
+    if (!this.#engine.config.degrades || !isStoreFault(error)) throw error;
+    this.#view.degrade(error);
+    Object.assign(this.#req, { sessionDegraded: true });
+    this.#engine.fault({ error, reason: 'store' });
+  }
+
+  /** What needs to know whether there is a session, or whose it is, cannot do without the store. @throws its fault */
+  assertStored(): void {
+    if (this.#view.degradedBy !== null) throw this.#view.degradedBy as Error;
   }
 
   #assertReadable(): void {
@@ -232,7 +259,7 @@ export class RequestSession implements GateParty {
     this.#used = true;
     // What happens to the object next cannot be seen; a moment later it can.
     if (this.#settled && !this.#engine.config.production) setImmediate(() => this.#warnOfLateChanges());
-    if (this.#view.state === 'unread') this.#view.take(readSessionNow(this.#engine, this.#req));
+    if (this.#view.state === 'unread') this.#readNow();
     this.#assertReadable();
     return this.#view.bag as Bag;
   }
@@ -253,7 +280,10 @@ export class RequestSession implements GateParty {
     const load = this.load().catch((error: unknown) => {
       if (data === 'readable' || error !== this.#view.unreadable) throw error;
     });
-    const call = Promise.all([load, this.#turn]).then(() => work(beginning));
+    const call = Promise.all([load, this.#turn]).then(() => {
+      this.assertStored();
+      return work(beginning);
+    });
     if (this.#sealed) return call;
     const open = onFault === undefined ? call : call.catch(onFault);
     const close = (): void => {
@@ -299,7 +329,11 @@ export class RequestSession implements GateParty {
       if (call.status === 'rejected' && !hasCode(call.reason, 'ERR_SESSION_ENDED'))
         throw call.reason as Error;
     }
-    await settle(this.#engine, this.#view);
+    try {
+      if (this.#view.degradedBy === null) await settle(this.#engine, this.#view);
+    } catch (error) {
+      this.#degrade(error);
+    }
     this.#settled = true;
   }
 

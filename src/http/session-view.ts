@@ -39,6 +39,8 @@ export class SessionView {
   clearDue = false;
   /** A touch failed: its caller was told, so the gate does not wait for another. */
   touchFailed = false;
+  /** The fault of the store despite which the request is answered. */
+  degradedBy: unknown = null;
   /** Why the living session's data cannot be used: it is no JSON object, or not what the schema says. */
   unreadable: unknown = null;
   /** Another idle time for the session that is not stored yet, ms. */
@@ -92,6 +94,13 @@ export class SessionView {
       this.#hold('live', '{}');
       this.unreadable = error;
     }
+  }
+
+  /** Goes on without the session: a store that fails shall not keep the request from its answer. */
+  degrade(fault: unknown): void {
+    this.degradedBy = fault;
+    this.cookieDue = false;
+    if (this.state === 'unread') this.#holdNothing('temporary');
   }
 
   /** The text of what no commit has been handed yet, unless the handler was told that it cannot be stored; or null. */

@@ -5,7 +5,7 @@ import { closeWorlds, codeOf, createWorld, storedData, type Setting, type World 
 afterEach(closeWorlds);
 
 async function open(setting: Setting): Promise<World> {
-  const world = await createWorld(setting);
+  const world = await createWorld({ breaker: false, ...setting });
   const { on, sessions } = world;
   on('/set', async (req, res) => {
     await sessions.set(req, 'n', 1);
