@@ -96,6 +96,8 @@ interface WriteJob {
   readonly target: Target;
   readonly change: Change;
   readonly move: Move;
+  /** When it was asked for: from then on it has storeTimeout, the time in the queue included. */
+  readonly since: number;
   resolve(committed: Committed): void;
   reject(error: unknown): void;
 }
@@ -131,7 +133,9 @@ export class Lanes {
     return new Promise((resolve, reject) => {
       // A session that is not stored yet has a lane of its own: should its id be in use, the lane of that key is
       // another session's, and nothing of the two may mix.
-      this.#enqueue(target.record === null ? target : target.key, { target, change, move, resolve, reject });
+      const since = this.#options.clock.now();
+      const job = { target, change, move, since, resolve, reject };
+      this.#enqueue(target.record === null ? target : target.key, job);
     });
   }
 
@@ -141,7 +145,8 @@ export class Lanes {
    */
   end(key: SessionKey, record: SessionRecord | null, onEnd?: (key: SessionKey) => void): Promise<boolean> {
     const { clock } = this.#options;
-    return this.#exclusive(key, (latest) => close(this.#calls(), clock, key, latest ?? record, onEnd));
+    const since = clock.now();
+    return this.#exclusive(key, (latest) => close(this.#calls(since), clock, key, latest ?? record, onEnd));
   }
 
   /**
@@ -156,8 +161,9 @@ export class Lanes {
     onEnd?: (key: SessionKey) => void,
   ): Promise<SessionRecord> {
     const { clock } = this.#options;
+    const since = clock.now();
     return this.#exclusive(from.key, async (latest) => {
-      const calls = this.#calls();
+      const calls = this.#calls(since);
       let ended = from.key;
       successor.record = await moveTo(
         calls,
@@ -222,8 +228,9 @@ export class Lanes {
   }
 
   async #write(lane: Lane, batch: WriteJob[]): Promise<void> {
-    const [{ target }] = batch as [WriteJob];
-    const calls = this.#calls();
+    // The oldest.
+    const [{ target, since }] = batch as [WriteJob];
+    const calls = this.#calls(since);
     let current = lane.latest ?? batch[batch.length - 1]?.target.record ?? null;
     for (let attempt = 0; await mayTry(attempt, calls); attempt++) {
       const { draft, landing, failed } = this.#fold(current, batch);
@@ -334,9 +341,9 @@ export class Lanes {
     return Object.fromEntries(all.filter(([, fact]) => fact !== undefined));
   }
 
-  #calls(): StoreCalls {
+  #calls(since: number): StoreCalls {
     const { store, clock, storeTimeout, breaker } = this.#options;
-    return new StoreCalls(store, clock, storeTimeout, breaker);
+    return new StoreCalls(store, clock, Math.max(storeTimeout - (clock.now() - since), 0), breaker);
   }
 }
 

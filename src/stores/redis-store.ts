@@ -54,6 +54,8 @@ const DAY_SECONDS = 86_400;
 /** Not a part of any id or handle, so that no session has such a key. */
 const OWNERS = '@owner:';
 const REVOKED = '@revoked';
+/** Where nothing is read of what is found. About a third of a millisecond of Redis's time. */
+const ALL_AT_ONCE = 1_000;
 /** The fewest keys that are looked at in one go. */
 const MIN_SCAN = 10;
 
@@ -182,7 +184,8 @@ export class RedisStore extends RecordStore {
   async page({ owner, cursor, limit, withData = true }: PageOptions): Promise<Page> {
     const place = placeOf(cursor);
     if (this.#revocations.isDue) await this.#revocations.look();
-    const { keys, from, next } = await this.#keysAt(place, Math.max(limit, MIN_SCAN), owner);
+    const count = Math.max(Math.min(limit, this.#scanCount), MIN_SCAN);
+    const { keys, from, next } = await this.#keysAt(place, count, owner);
     const rest = keys.filter((key) => !from.seen.includes(this.#markOf(key)));
     const listed = rest.slice(0, limit);
     const entries = await Promise.all(listed.map((key) => this.#entry(key, withData)));
@@ -337,7 +340,7 @@ export class RedisStore extends RecordStore {
       const { entries, from, next } = await scan(this.#connection, place, {
         pattern: `${escaped(this.#prefix)}${this.idAtRest === 'plain' ? '' : 'sha256:'}*`,
         type: 'string',
-        count: Math.min(count, this.#scanCount),
+        count,
       });
       return { keys: this.#keysOf(entries), from, next };
     }
@@ -360,7 +363,7 @@ export class RedisStore extends RecordStore {
     for (let place: Place | null = START; place !== null;) {
       const { keys, next }: { keys: SessionKey[]; next: Place | null } = await this.#keysAt(
         place,
-        this.#scanCount,
+        Math.max(this.#scanCount, ALL_AT_ONCE),
         undefined,
       );
       yield keys;

@@ -352,3 +352,29 @@ describe('a store that hangs ends nothing late (I5)', () => {
     30_000,
   );
 });
+
+describe('the time in the queue counts (I5)', () => {
+  it.each(['write', 'end', 'move'] as const)(
+    'a %s that waits behind one that hangs ends within its own time, not within another one after it',
+    async (kind) => {
+      const { lanes, store, clock, stored, fresh } = world();
+      const target = await stored({ n: 0 });
+      store.bend = () => never();
+      const first = watch(lanes.write(target, increment('n')), clock);
+      await clock.advance(TIMEOUT / 2);
+      const startedAt = clock.now();
+      const second = {
+        write: () => lanes.write(target, increment('n')),
+        end: () => lanes.end(target.key, null),
+        move: () => lanes.move({ ...target, record: null }, fresh()),
+      }[kind];
+      const seen = watch<unknown>(second(), clock);
+      await clock.advance(3 * TIMEOUT);
+      expect([first.error, seen.error]).toEqual([
+        withCode('ERR_SESSION_STORE_TIMEOUT'),
+        withCode('ERR_SESSION_STORE_TIMEOUT'),
+      ]);
+      expect((seen.at ?? Infinity) - startedAt).toBeLessThanOrEqual(TIMEOUT + SLACK);
+    },
+  );
+});

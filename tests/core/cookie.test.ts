@@ -84,7 +84,8 @@ describe('cookieValues', () => {
     );
   });
 
-  describe('costs under a millisecond for 16 KB, whatever is in them, and grows linearly (S23)', () => {
+  // How long it takes is measured by `npm run fuzz`; here it counts how that grows.
+  describe('costs a time that is linear in the length, whatever is in them (S23)', () => {
     const shapes: [string, (size: number) => string][] = [
       [
         'a thousand pairs',
@@ -107,7 +108,6 @@ describe('cookieValues', () => {
     };
 
     it.each(shapes)('%s', (_what, shape) => {
-      expect(millisecondsFor(shape(16_384))).toBeLessThan(1);
       // Sixteen times the header: 16 times the time if it is linear, 256 times if it is quadratic.
       const ratio = millisecondsFor(shape(16 * 32_768)) / Math.max(millisecondsFor(shape(32_768)), 0.01);
       expect(ratio).toBeLessThan(80);

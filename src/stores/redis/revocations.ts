@@ -24,6 +24,7 @@ export class Revocations {
   #moments: ReadonlyMap<string, number> = new Map();
   #changes = 0;
   #lookedAt = -Infinity;
+  #looking: Promise<void> | undefined;
 
   constructor(connection: Connection, clock: Clock, owners: OwnerIndex, key: string) {
     this.#connection = connection;
@@ -48,7 +49,15 @@ export class Revocations {
     return owner !== undefined && createdAt < (this.#moments.get(ownerName(owner)) ?? -Infinity);
   }
 
-  async look(): Promise<void> {
+  /** Those who ask at the same time share one look. */
+  look(): Promise<void> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  async #look(): Promise<void> {
     const now = this.#clock.now();
     const changes = Number(await this.#connection.send(this.#key, ['HGET', this.#key, COUNTER]));
     if (changes !== this.#changes) {
@@ -67,7 +76,8 @@ export class Revocations {
   async revoke(before: number, owner?: string): Promise<void> {
     const field = owner === undefined ? EVERYBODY : ownerName(owner);
     await run(this.#connection, 'revoke', this.#key, field, String(before));
-    await this.look();
+    // Not one that began before.
+    await this.#look();
     await this.#tend();
   }
 
