@@ -3,16 +3,8 @@
 import { newVersion } from '../../src/core/record.js';
 import { createWorld, closeWorlds } from '../session-manager/world.js';
 import { CLIENTS } from '../support/redis-clients.js';
-import {
-  administrator,
-  closeRedisWorlds,
-  commandsOf,
-  HOUR,
-  redisWorld,
-  type RedisWorld,
-} from '../support/redis-world.js';
-import { REDIS, startRedis, type Redis } from '../support/services/redis.js';
-import { whereThereIs } from '../support/services/where.js';
+import { commandsOf, HOUR, redisWorld, type RedisWorld } from '../support/redis-world.js';
+import { onRedis } from '../support/on-redis.js';
 
 const MINUTE = 60_000;
 const ID = 'a session';
@@ -26,28 +18,13 @@ const LOOKS = ['getrange', 'exists'];
 /** Whether anybody was revoked: asked for together with a session, once a second at most. */
 const LOOK = { hget: 1 };
 
-afterEach(async () => {
-  await closeWorlds();
-  await closeRedisWorlds();
-});
+afterEach(closeWorlds);
 
-whereThereIs(REDIS, () => {
-  let redis: Redis;
-  let admin: Awaited<ReturnType<typeof administrator>>;
-  beforeAll(async () => {
-    redis = await startRedis();
-    admin = await administrator(redis.port);
-  });
-  afterEach(() => admin.ask('FLUSHALL'));
-  afterAll(async () => {
-    admin.close();
-    await redis.stop();
-  });
-
+onRedis((redis) => {
   const commandsIn = async (work: () => Promise<unknown>): Promise<Record<string, number>> => {
-    await admin.ask('CONFIG', 'RESETSTAT');
+    await redis.ask('CONFIG', 'RESETSTAT');
     await work();
-    const commands = Object.entries(await commandsOf(admin.ask));
+    const commands = Object.entries(await commandsOf(redis.ask));
     return Object.fromEntries(commands.filter(([name]) => !LOOKS.includes(name)));
   };
 

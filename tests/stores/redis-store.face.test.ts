@@ -4,15 +4,8 @@ import type { SessionId } from '../../src/core/contract.js';
 import type { RedisStoreOptions } from '../../src/stores/redis-store.js';
 import { withCode } from '../support/failures.js';
 import { CLIENTS } from '../support/redis-clients.js';
-import {
-  administrator,
-  closeRedisWorlds,
-  HOUR,
-  redisWorld,
-  type RedisWorld,
-} from '../support/redis-world.js';
-import { REDIS, startRedis, type Redis } from '../support/services/redis.js';
-import { whereThereIs } from '../support/services/where.js';
+import { HOUR, redisWorld, type RedisWorld } from '../support/redis-world.js';
+import { onRedis } from '../support/on-redis.js';
 
 type Method = 'get' | 'set' | 'touch' | 'destroy' | 'all' | 'ids' | 'length' | 'clear';
 type Call = (world: RedisWorld, method: Method, ...args: readonly unknown[]) => Promise<unknown>;
@@ -41,21 +34,7 @@ const SESSION = {
   cookie: { originalMaxAge: null },
 };
 
-afterEach(closeRedisWorlds);
-
-whereThereIs(REDIS, () => {
-  let redis: Redis;
-  let admin: Awaited<ReturnType<typeof administrator>>;
-  beforeAll(async () => {
-    redis = await startRedis();
-    admin = await administrator(redis.port);
-  });
-  afterEach(() => admin.ask('FLUSHALL'));
-  afterAll(async () => {
-    admin.close();
-    await redis.stop();
-  });
-
+onRedis((redis) => {
   describe.each(CLIENTS)('with %s', (_client, connect) => {
     const open = (options: Partial<RedisStoreOptions> = {}) => redisWorld(connect, redis.port, options);
     const until = ({ clock }: RedisWorld, ms: number) => ({

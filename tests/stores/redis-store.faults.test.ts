@@ -14,16 +14,8 @@ import {
   some,
   WRITES,
 } from '../support/redis-faults.js';
-import {
-  administrator,
-  closeRedisWorlds,
-  commandsOf,
-  infoOf,
-  redisWorld,
-  type Ask,
-} from '../support/redis-world.js';
-import { REDIS, startRedis, type Redis } from '../support/services/redis.js';
-import { whereThereIs } from '../support/services/where.js';
+import { administrator, commandsOf, infoOf, redisWorld, type Ask } from '../support/redis-world.js';
+import { onRedis } from '../support/on-redis.js';
 
 interface Fault {
   readonly name: string;
@@ -103,105 +95,96 @@ const FAULTS: readonly Fault[] = [
   },
 ];
 
-afterEach(closeRedisWorlds);
-
-whereThereIs(REDIS, () => {
-  let redis: Redis;
-  let admin: Awaited<ReturnType<typeof administrator>>;
-  beforeAll(async () => {
-    redis = await startRedis({ args: ['--enable-debug-command', 'yes'] });
-    admin = await administrator(redis.port);
-  });
-  afterEach(() => admin.ask('FLUSHALL'));
-  afterAll(async () => {
-    admin.close();
-    await redis.stop();
-  });
-
-  describe.each(CLIENTS)('with %s', (_client, connect) => {
-    const open = async () => {
-      const world = await redisWorld(connect, redis.port, { idAtRest: 'plain' });
-      const record = await world.add(ID, FACTS);
-      return { ...world, stored: record, other: world.record(OTHER_ID, FACTS) };
-    };
-
-    describe.each(FAULTS)('$name', ({ begin, end, fails, works, advice }) => {
-      const during = async (check: (world: Awaited<ReturnType<typeof open>>) => Promise<void>) => {
-        const world = await open();
-        const mine: Ask = (command, ...args) => world.connection.ask('', command, ...args);
-        await begin(admin.ask, mine);
-        try {
-          await check(world);
-        } finally {
-          await end(admin.ask, mine);
-        }
-        return world;
+onRedis(
+  (redis) => {
+    describe.each(CLIENTS)('with %s', (_client, connect) => {
+      const open = async () => {
+        const world = await redisWorld(connect, redis.port, { idAtRest: 'plain' });
+        const record = await world.add(ID, FACTS);
+        return { ...world, stored: record, other: world.record(OTHER_ID, FACTS) };
       };
 
-      it.each(Object.entries(fails))(
-        'fails %s with advice, and is forgotten afterwards',
-        async (_name, call) => {
-          const { store, stored } = await during(async (world) => {
-            // Of another moment, so that the store asks for revocations too.
-            world.clock.advance(2_000);
-            const error = await failureOf(call(world.store, world.stored, world.other));
-            expect(error).toEqual(withCode('ERR_SESSION_STORE'));
-            expect(error.message).toMatch(advice);
-            expect(error).toMatchObject({ status: 503 });
+      describe.each(FAULTS)('$name', ({ begin, end, fails, works, advice }) => {
+        const during = async (check: (world: Awaited<ReturnType<typeof open>>) => Promise<void>) => {
+          const world = await open();
+          const mine: Ask = (command, ...args) => world.connection.ask('', command, ...args);
+          await begin(redis.ask, mine);
+          try {
+            await check(world);
+          } finally {
+            await end(redis.ask, mine);
+          }
+          return world;
+        };
+
+        it.each(Object.entries(fails))(
+          'fails %s with advice, and is forgotten afterwards',
+          async (_name, call) => {
+            const { store, stored } = await during(async (world) => {
+              // Of another moment, so that the store asks for revocations too.
+              world.clock.advance(2_000);
+              const error = await failureOf(call(world.store, world.stored, world.other));
+              expect(error).toEqual(withCode('ERR_SESSION_STORE'));
+              expect(error.message).toMatch(advice);
+              expect(error).toMatchObject({ status: 503 });
+            });
+            expect(await store.find(stored.key)).toEqual(stored);
+          },
+        );
+
+        if (Object.keys(works).length > 0)
+          it.each(Object.entries(works))('does not hinder %s', async (_name, call) => {
+            await during(async ({ store, stored, other }) => {
+              await expect(call(store, stored, other)).resolves.not.toBe(false);
+            });
           });
-          expect(await store.find(stored.key)).toEqual(stored);
-        },
-      );
+      });
 
-      if (Object.keys(works).length > 0)
-        it.each(Object.entries(works))('does not hinder %s', async (_name, call) => {
-          await during(async ({ store, stored, other }) => {
-            await expect(call(store, stored, other)).resolves.not.toBe(false);
+      it('ends sessions although no memory is left', async () => {
+        const { store, stored } = await open();
+        await redis.ask('CONFIG', 'SET', 'maxmemory', '1');
+        try {
+          await store.destroy(ID);
+          expect(await store.find(stored.key)).toMatchObject({
+            closed: { at: expect.any(Number) as number },
           });
-        });
-    });
+        } finally {
+          await redis.ask('CONFIG', 'SET', 'maxmemory', '0');
+        }
+      });
 
-    it('ends sessions although no memory is left', async () => {
-      const { store, stored } = await open();
-      await admin.ask('CONFIG', 'SET', 'maxmemory', '1');
-      try {
-        await store.destroy(ID);
-        expect(await store.find(stored.key)).toMatchObject({ closed: { at: expect.any(Number) as number } });
-      } finally {
-        await admin.ask('CONFIG', 'SET', 'maxmemory', '0');
-      }
-    });
+      it('says that a server is reading its data, and goes on when it has', async () => {
+        const { store, stored, other } = await open();
+        await redis.ask('DEBUG', 'POPULATE', '1000', 'theirs');
+        await redis.ask('CONFIG', 'SET', 'key-load-delay', '1000');
+        await redis.ask('CONFIG', 'SET', 'loading-process-events-interval-bytes', '1024');
+        const another = await administrator(redis.port);
+        const reloaded = another.ask('DEBUG', 'RELOAD');
+        while ((await infoOf(redis.ask, 'persistence', 'loading')) !== 1);
+        const errors = [await failureOf(store.find(stored.key)), await failureOf(store.insert(other))];
+        for (const error of errors) {
+          expect(error).toEqual(withCode('ERR_SESSION_STORE'));
+          expect(error.message).toMatch(/is reading its data from the disk; it will answer soon/);
+        }
+        await redis.ask('CONFIG', 'SET', 'key-load-delay', '0');
+        await reloaded;
+        another.close();
+        expect(await store.find(stored.key)).toEqual(stored);
+        expect(await store.insert(other)).toBe(true);
+      });
 
-    it('says that a server is reading its data, and goes on when it has', async () => {
-      const { store, stored, other } = await open();
-      await admin.ask('DEBUG', 'POPULATE', '1000', 'theirs');
-      await admin.ask('CONFIG', 'SET', 'key-load-delay', '1000');
-      await admin.ask('CONFIG', 'SET', 'loading-process-events-interval-bytes', '1024');
-      const another = await administrator(redis.port);
-      const reloaded = another.ask('DEBUG', 'RELOAD');
-      while ((await infoOf(admin.ask, 'persistence', 'loading')) !== 1);
-      const errors = [await failureOf(store.find(stored.key)), await failureOf(store.insert(other))];
-      for (const error of errors) {
-        expect(error).toEqual(withCode('ERR_SESSION_STORE'));
-        expect(error.message).toMatch(/is reading its data from the disk; it will answer soon/);
-      }
-      await admin.ask('CONFIG', 'SET', 'key-load-delay', '0');
-      await reloaded;
-      another.close();
-      expect(await store.find(stored.key)).toEqual(stored);
-      expect(await store.insert(other)).toBe(true);
+      it('loads its scripts again where a server forgot them', async () => {
+        const { store, stored, other } = await open();
+        const calls = Object.values({ ...GROWING, ...some('remove') });
+        for (const call of calls) {
+          await redis.ask('SCRIPT', 'FLUSH');
+          await expect(call(store, stored, other)).resolves.not.toBe(false);
+        }
+        await redis.ask('CONFIG', 'RESETSTAT');
+        await store.remove(other.key);
+        expect(await commandsOf(redis.ask)).not.toHaveProperty('eval');
+      });
     });
-
-    it('loads its scripts again where a server forgot them', async () => {
-      const { store, stored, other } = await open();
-      const calls = Object.values({ ...GROWING, ...some('remove') });
-      for (const call of calls) {
-        await admin.ask('SCRIPT', 'FLUSH');
-        await expect(call(store, stored, other)).resolves.not.toBe(false);
-      }
-      await admin.ask('CONFIG', 'RESETSTAT');
-      await store.remove(other.key);
-      expect(await commandsOf(admin.ask)).not.toHaveProperty('eval');
-    });
-  });
-});
+  },
+  { args: ['--enable-debug-command', 'yes'] },
+);

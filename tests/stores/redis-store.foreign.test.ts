@@ -3,9 +3,8 @@
 import { isBroken } from '../../src/core/contract.js';
 import { CLIENTS } from '../support/redis-clients.js';
 import { ALL, FACTS, failureOf, ID, OTHER_ID, OWNER } from '../support/redis-faults.js';
-import { administrator, closeRedisWorlds, redisWorld } from '../support/redis-world.js';
-import { REDIS, startRedis, type Redis } from '../support/services/redis.js';
-import { whereThereIs } from '../support/services/where.js';
+import { redisWorld } from '../support/redis-world.js';
+import { onRedis } from '../support/on-redis.js';
 
 const FOREIGN: readonly [string, (name: string) => [string, ...string[]]][] = [
   ['a list', (name) => ['RPUSH', name, 'one', 'two']],
@@ -39,21 +38,7 @@ const SPOILT: readonly [string, (text: string) => string][] = [
   ['with other facts', (text) => text.replace(/"createdAt":\d+/, '"createdAt":"yesterday"')],
 ];
 
-afterEach(closeRedisWorlds);
-
-whereThereIs(REDIS, () => {
-  let redis: Redis;
-  let admin: Awaited<ReturnType<typeof administrator>>;
-  beforeAll(async () => {
-    redis = await startRedis();
-    admin = await administrator(redis.port);
-  });
-  afterEach(() => admin.ask('FLUSHALL'));
-  afterAll(async () => {
-    admin.close();
-    await redis.stop();
-  });
-
+onRedis((redis) => {
   describe.each(CLIENTS)('with %s', (_client, connect) => {
     const open = () => redisWorld(connect, redis.port, { idAtRest: 'plain' });
     const calls = ['find', 'insert', 'replace', 'extend', 'remove'].map((name) => [name, ALL[name]] as const);
@@ -61,8 +46,8 @@ whereThereIs(REDIS, () => {
     describe.each(FOREIGN)('%s in place of a session', (_what, command) => {
       it.each(calls)('fails %s and is left as it was', async (_name, call) => {
         const { store, nameOf, record } = await open();
-        await admin.ask(...command(nameOf(ID)));
-        const before = await admin.ask('DUMP', nameOf(ID));
+        await redis.ask(...command(nameOf(ID)));
+        const before = await redis.ask('DUMP', nameOf(ID));
         const mine = record(ID, FACTS);
         const error = await failureOf(call?.(store, mine, mine) ?? Promise.resolve());
         expect(error).toMatchObject({
@@ -72,23 +57,23 @@ whereThereIs(REDIS, () => {
             /none of ours: give the store a prefix of its own|another program/,
           ) as string,
         });
-        expect(await admin.ask('DUMP', nameOf(ID))).toEqual(before);
-        expect(await admin.ask('PTTL', nameOf(ID))).toBe(-1);
+        expect(await redis.ask('DUMP', nameOf(ID))).toEqual(before);
+        expect(await redis.ask('PTTL', nameOf(ID))).toBe(-1);
       });
 
       it('fails no page of the user whose session was there', async () => {
         const { store, nameOf, add } = await open();
         await add(ID, FACTS);
         const other = await add(OTHER_ID, FACTS);
-        await admin.ask('DEL', nameOf(ID));
-        await admin.ask(...command(nameOf(ID)));
+        await redis.ask('DEL', nameOf(ID));
+        await redis.ask(...command(nameOf(ID)));
         const { records } = await store.page({ owner: OWNER, limit: 10 });
         expect(records.filter((entry) => !isBroken(entry))).toEqual([other]);
       });
 
       it('fails no page of all sessions', async () => {
         const { store, nameOf, add } = await open();
-        await admin.ask(...command(nameOf(ID)));
+        await redis.ask(...command(nameOf(ID)));
         const other = await add(OTHER_ID);
         const { records } = await store.page({ limit: 10 });
         expect(records.filter((entry) => !isBroken(entry))).toEqual([other]);
@@ -99,8 +84,8 @@ whereThereIs(REDIS, () => {
       const spoilt = async () => {
         const world = await open();
         const record = await world.add(ID, FACTS);
-        const text = spoil(String(await admin.ask('GET', world.nameOf(ID))));
-        await admin.ask('SET', world.nameOf(ID), text);
+        const text = spoil(String(await redis.ask('GET', world.nameOf(ID))));
+        await redis.ask('SET', world.nameOf(ID), text);
         return { ...world, spoilt: record };
       };
       const corrupt = { name: 'SessionError', code: 'ERR_SESSION_CORRUPT' };
@@ -148,7 +133,7 @@ whereThereIs(REDIS, () => {
         ];
         for (const call of calls) await expect(call()).rejects.toMatchObject({ code: 'ERR_SESSION_ID' });
       }
-      expect(await admin.ask('KEYS', '*')).toEqual([]);
+      expect(await redis.ask('KEYS', '*')).toEqual([]);
     },
   );
 });

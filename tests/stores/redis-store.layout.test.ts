@@ -5,15 +5,8 @@ import { createHash } from 'node:crypto';
 import { CLOSED_FOR_MS } from '../../src/core/contract.js';
 import { closedRecord, newVersion } from '../../src/core/record.js';
 import { CLIENTS } from '../support/redis-clients.js';
-import {
-  administrator,
-  closeRedisWorlds,
-  HOUR,
-  redisWorld,
-  type RedisWorld,
-} from '../support/redis-world.js';
-import { REDIS, startRedis, type Redis } from '../support/services/redis.js';
-import { whereThereIs } from '../support/services/where.js';
+import { HOUR, redisWorld, type RedisWorld } from '../support/redis-world.js';
+import { onRedis } from '../support/on-redis.js';
 
 const DAY = 24 * HOUR;
 const NEVER = '9000000000000000';
@@ -22,23 +15,9 @@ const HEAD_LENGTH = 38;
 /** What passes between a command and the look at its effect at most, ms. */
 const PASSED = 500;
 
-afterEach(closeRedisWorlds);
-
-whereThereIs(REDIS, () => {
-  let redis: Redis;
-  let admin: Awaited<ReturnType<typeof administrator>>;
-  beforeAll(async () => {
-    redis = await startRedis();
-    admin = await administrator(redis.port);
-  });
-  afterEach(() => admin.ask('FLUSHALL'));
-  afterAll(async () => {
-    admin.close();
-    await redis.stop();
-  });
-
-  const pttl = async (name: string): Promise<number> => Number(await admin.ask('PTTL', name));
-  const text = async (name: string): Promise<string> => String(await admin.ask('GET', name));
+onRedis((redis) => {
+  const pttl = async (name: string): Promise<number> => Number(await redis.ask('PTTL', name));
+  const text = async (name: string): Promise<string> => String(await redis.ask('GET', name));
   /** That Redis drops a key at a moment of this world, to the millisecond but for the time since. */
   const expectEnd = async ({ clock }: RedisWorld, name: string, at: number): Promise<void> => {
     const left = await pttl(name);
@@ -224,10 +203,10 @@ whereThereIs(REDIS, () => {
       const { store, clock, add, nameOf } = world;
       const record = await add('x', { owner: 'ada', data: '{"cart":"books"}' });
       expect(await store.replace(closedRecord(record, clock.now()), record.version)).toBe(true);
-      expect(await admin.ask('TYPE', nameOf('x'))).toBe('hash');
+      expect(await redis.ask('TYPE', nameOf('x'))).toBe('hash');
       await expectEnd(world, nameOf('x'), clock.now() + CLOSED_FOR_MS);
-      expect(await admin.ask('HGET', nameOf('x'), 'due')).toBe(`000${clock.now() + CLOSED_FOR_MS}`);
-      expect(await admin.ask('HGET', nameOf('x'), 'text')).not.toMatch(/ada|books/);
+      expect(await redis.ask('HGET', nameOf('x'), 'due')).toBe(`000${clock.now() + CLOSED_FOR_MS}`);
+      expect(await redis.ask('HGET', nameOf('x'), 'text')).not.toMatch(/ada|books/);
       expect(await store.count()).toBe(0);
     });
 
@@ -240,7 +219,7 @@ whereThereIs(REDIS, () => {
       expect(await store.replace(moved, ended.version)).toBe(true);
       expect(await store.insert(record('raw-id-of-nobody', { data: '{}' }))).toBe(true);
       await store.revokeBefore(0, 'ada');
-      const keys = (await admin.ask('KEYS', '*')) as string[];
+      const keys = (await redis.ask('KEYS', '*')) as string[];
       const user = createHash('sha256').update('ada').digest('base64url');
       const sessions = [...ids, 'raw-id-of-nobody'].map(nameOf);
       expect(keys.sort()).toEqual([`app:@owner:${user}`, 'app:@revoked', ...sessions].sort());
@@ -248,9 +227,9 @@ whereThereIs(REDIS, () => {
       const [living, closed] = [nameOf(ids[0] ?? ''), nameOf(ids[2] ?? '')];
       const values = [
         await text(living),
-        await admin.ask('HGETALL', closed),
-        await admin.ask('ZRANGE', `app:@owner:${user}`, '0', '-1'),
-        await admin.ask('HGETALL', 'app:@revoked'),
+        await redis.ask('HGETALL', closed),
+        await redis.ask('ZRANGE', `app:@owner:${user}`, '0', '-1'),
+        await redis.ask('HGETALL', 'app:@revoked'),
       ].map((value) => JSON.stringify(value));
       expect(values[1]).toContain(first.key);
       for (const value of values) expect(value).not.toContain('raw-id');

@@ -5,15 +5,8 @@ import { createHash } from 'node:crypto';
 import type { SessionKey } from '../../src/core/contract.js';
 import { closedRecord } from '../../src/core/record.js';
 import { CLIENTS } from '../support/redis-clients.js';
-import {
-  administrator,
-  closeRedisWorlds,
-  HOUR,
-  redisWorld,
-  type RedisWorld,
-} from '../support/redis-world.js';
-import { REDIS, startRedis, type Redis } from '../support/services/redis.js';
-import { whereThereIs } from '../support/services/where.js';
+import { HOUR, redisWorld, type RedisWorld } from '../support/redis-world.js';
+import { onRedis } from '../support/on-redis.js';
 
 const MINUTE = 60_000;
 const OWNER = 'ada';
@@ -31,24 +24,10 @@ async function settled({ store, keyOf }: RedisWorld): Promise<void> {
   for (let turn = 0; turn < 4; turn++) await store.find(keyOf('nobody'));
 }
 
-afterEach(closeRedisWorlds);
-
-whereThereIs(REDIS, () => {
-  let redis: Redis;
-  let admin: Awaited<ReturnType<typeof administrator>>;
-  beforeAll(async () => {
-    redis = await startRedis();
-    admin = await administrator(redis.port);
-  });
-  afterEach(() => admin.ask('FLUSHALL'));
-  afterAll(async () => {
-    admin.close();
-    await redis.stop();
-  });
-
+onRedis((redis) => {
   const named = async (world: RedisWorld): Promise<number> => {
     await settled(world);
-    return Number(await admin.ask('ZCARD', SET));
+    return Number(await redis.ask('ZCARD', SET));
   };
 
   describe.each(CLIENTS)('with %s', (_client, connect) => {
@@ -82,7 +61,7 @@ whereThereIs(REDIS, () => {
       await world.add('another', { owner: `${owner}.` });
       expect(await sessionsOf(world, owner)).toEqual(['theirs']);
       expect((await world.store.find(added.key))?.owner).toBe(owner);
-      for (const name of (await admin.ask('KEYS', '*')) as string[])
+      for (const name of (await redis.ask('KEYS', '*')) as string[])
         expect(name).toMatch(/^sess:(sha256:[0-9a-f]{64}|@owner:[\w-]{43})$/);
     });
 
@@ -109,7 +88,7 @@ whereThereIs(REDIS, () => {
       const world = await open();
       await world.add('mine', { owner: OWNER });
       const { key } = await world.add('theirs', { owner: 'bob' });
-      await admin.ask('ZADD', SET, String(world.clock.now()), key);
+      await redis.ask('ZADD', SET, String(world.clock.now()), key);
       expect(await sessionsOf(world)).toEqual(['mine']);
     });
 
@@ -184,13 +163,13 @@ whereThereIs(REDIS, () => {
 
     it('names a session before it stores it, so that no moment is without its name', async () => {
       const { store, record } = await open();
-      await admin.ask('ACL', 'SETUSER', 'default', '-set');
+      await redis.ask('ACL', 'SETUSER', 'default', '-set');
       try {
         await expect(store.insert(record('late', { owner: OWNER }))).rejects.toThrow();
       } finally {
-        await admin.ask('ACL', 'SETUSER', 'default', '+@all');
+        await redis.ask('ACL', 'SETUSER', 'default', '+@all');
       }
-      expect(Number(await admin.ask('ZCARD', SET))).toBe(1);
+      expect(Number(await redis.ask('ZCARD', SET))).toBe(1);
       expect(await store.count()).toBe(0);
     });
 
@@ -199,17 +178,17 @@ whereThereIs(REDIS, () => {
       await world.add('there', { owner: OWNER });
       const late = world.record('late', { owner: OWNER });
       // Login: names the session … listings, other logins: find nothing under it … Login: stores it.
-      await admin.ask('ZADD', SET, String(world.clock.now()), late.key);
+      await redis.ask('ZADD', SET, String(world.clock.now()), late.key);
       world.clock.advance(9 * MINUTE);
       expect(await sessionsOf(world)).toEqual(['there']);
       for (const id of ['x', 'y', 'z']) await world.add(id, { owner: OWNER });
-      expect(await admin.ask('ZSCORE', SET, late.key)).not.toBeNull();
+      expect(await redis.ask('ZSCORE', SET, late.key)).not.toBeNull();
       expect(await world.store.insert(late)).toBe(true);
       expect(await sessionsOf(world)).toEqual(['late', 'there', 'x', 'y', 'z']);
     });
 
     describe('the life of the set', () => {
-      const ttl = async (): Promise<number> => Number(await admin.ask('PTTL', SET));
+      const ttl = async (): Promise<number> => Number(await redis.ask('PTTL', SET));
       const until = ({ clock }: RedisWorld, ms: number) => ({ owner: OWNER, deadlineAt: clock.now() + ms });
 
       it('covers the longest session', async () => {

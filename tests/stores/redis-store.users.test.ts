@@ -5,28 +5,12 @@ import { RedisStore } from '../../src/stores/redis-store.js';
 import { handleIn, openUsers, type Users } from '../session-manager/user-world.js';
 import { closeWorlds } from '../session-manager/world.js';
 import { CLIENTS } from '../support/redis-clients.js';
-import { administrator, closeRedisWorlds, connected } from '../support/redis-world.js';
-import { REDIS, startRedis, type Redis } from '../support/services/redis.js';
-import { whereThereIs } from '../support/services/where.js';
+import { connected } from '../support/redis-world.js';
+import { onRedis } from '../support/on-redis.js';
 
-afterEach(async () => {
-  await closeWorlds();
-  await closeRedisWorlds();
-});
+afterEach(closeWorlds);
 
-whereThereIs(REDIS, () => {
-  let redis: Redis;
-  let admin: Awaited<ReturnType<typeof administrator>>;
-  beforeAll(async () => {
-    redis = await startRedis();
-    admin = await administrator(redis.port);
-  });
-  afterEach(() => admin.ask('FLUSHALL'));
-  afterAll(async () => {
-    admin.close();
-    await redis.stop();
-  });
-
+onRedis((redis) => {
   describe.each(CLIENTS)('with %s', (_client, connect) => {
     const open = async (options: Parameters<typeof openUsers>[1] = {}): Promise<Users> => {
       const { client } = await connected(connect, redis.port);

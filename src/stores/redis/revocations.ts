@@ -1,15 +1,15 @@
-// Sessions that are revoked by the time they began: a hash of moments, by user, with a counter of its changes. A process
-// asks for the counter once a second at most, together with a session, so that what another one revokes is refused a
-// second later.
+// Sessions that are revoked by the time they began: a hash of moments, by user, with a name for its last change. A process
+// asks for that once a second at most, together with a session, so that what another one revokes is refused a second
+// later. No number: one that was lost with its server, or in a failover, would be given to another change.
 import type { Clock } from '../../core/clock.js';
 import type { SessionRecord } from '../../core/contract.js';
+import { newVersion } from '../../core/record.js';
 import type { Connection } from './client.js';
 import { ownerName, type OwnerIndex } from './owner-index.js';
 import { pairsOf } from './replies.js';
-import { run } from './scripts.js';
+import { LAST_CHANGE, run } from './scripts.js';
 
 const LOOK_MS = 1_000;
-const COUNTER = '#';
 const EVERYBODY = '*';
 /** Moments of users without a session are kept so long: one of theirs may be on its way to another id. */
 const KEPT_MS = 24 * 3_600_000;
@@ -22,7 +22,7 @@ export class Revocations {
   readonly #owners: OwnerIndex;
   readonly #key: string;
   #moments: ReadonlyMap<string, number> = new Map();
-  #changes = 0;
+  #lastChange: unknown = null;
   #lookedAt = -Infinity;
   #looking: Promise<void> | undefined;
 
@@ -33,7 +33,7 @@ export class Revocations {
     this.#key = key;
   }
 
-  /** Whether nobody was told of before, or could be by now. */
+  /** Whether the last look was so long ago that another process may have revoked something since. */
   get isDue(): boolean {
     return this.#clock.now() - this.#lookedAt >= LOOK_MS;
   }
@@ -59,15 +59,15 @@ export class Revocations {
 
   async #look(): Promise<void> {
     const now = this.#clock.now();
-    const changes = Number(await this.#connection.send(this.#key, ['HGET', this.#key, COUNTER]));
-    if (changes !== this.#changes) {
+    const lastChange = await this.#connection.send(this.#key, ['HGET', this.#key, LAST_CHANGE]);
+    if (lastChange !== this.#lastChange) {
       const found = pairsOf(await this.#connection.send(this.#key, ['HGETALL', this.#key]));
       const moments = new Map(this.#moments);
       // On top of what is known: a slow look must not take back what was revoked meanwhile.
       for (const [field, moment] of found)
-        if (field !== COUNTER) moments.set(field, Math.max(moments.get(field) ?? -Infinity, moment));
+        if (field !== LAST_CHANGE) moments.set(field, Math.max(moments.get(field) ?? -Infinity, moment));
       this.#moments = moments;
-      this.#changes = changes;
+      this.#lastChange = lastChange;
     }
     this.#lookedAt = now;
   }
@@ -75,7 +75,7 @@ export class Revocations {
   /** Says it to every process. */
   async revoke(before: number, owner?: string): Promise<void> {
     const field = owner === undefined ? EVERYBODY : ownerName(owner);
-    await run(this.#connection, 'revoke', this.#key, field, String(before));
+    await run(this.#connection, 'revoke', this.#key, field, String(before), newVersion());
     // Not one that began before.
     await this.#look();
     await this.#tend();
@@ -86,7 +86,7 @@ export class Revocations {
     const args = ['HRANDFIELD', this.#key, String(SAMPLE), 'WITHVALUES'];
     const before = this.#clock.now() - KEPT_MS;
     for (const [field, moment] of pairsOf(await this.#connection.send(this.#key, args))) {
-      if (field === COUNTER || field === EVERYBODY || moment >= before) continue;
+      if (field === LAST_CHANGE || field === EVERYBODY || moment >= before) continue;
       const index = this.#owners.nameOf(field);
       if (Number(await this.#connection.send(index, ['EXISTS', index])) === 0)
         await this.#connection.send(this.#key, ['HDEL', this.#key, field]);

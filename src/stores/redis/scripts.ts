@@ -32,6 +32,11 @@ end
 /** Of a living record; what is left of the text is its head. */
 const HEAD_LENGTH = 38;
 
+/** How many of a user's other sessions are named with each that is added. */
+const SAMPLE = 4;
+/** The field of the moments of revocation that names their last change. */
+export const LAST_CHANGE = '#';
+
 const SOURCES = {
   // now, the version that must be there ('' for none), the text, its end, how: 'living', 'closed'; 1 to expire
   put: `${LOOK}
@@ -81,14 +86,13 @@ redis.call('ZADD', key, ARGV[1], ARGV[2])
 local left = redis.call('PTTL', key)
 if not life then redis.call('PERSIST', key)
 elseif isNew or (left >= 0 and left < life) then redis.call('PEXPIRE', key, ARGV[3]) end
-return redis.call('ZRANDMEMBER', key, ${String(4)}, 'WITHSCORES')`,
+return redis.call('ZRANDMEMBER', key, ${String(SAMPLE)}, 'WITHSCORES')`,
 
-  // A moment of revocation: the field, the moment.
+  // A moment of revocation: the field, the moment, a name for this change.
   revoke: `
 local before = tonumber(redis.call('HGET', KEYS[1], ARGV[1]))
 if before and before >= tonumber(ARGV[2]) then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-redis.call('HINCRBY', KEYS[1], '#', 1)
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2], '${LAST_CHANGE}', ARGV[3])
 return 1`,
 } as const;
 
