@@ -17,21 +17,17 @@ import { checkOptions, type Fields } from '../core/options.js';
 import { isLiving } from '../core/record.js';
 import { sessionOf } from './express-face.js';
 import { connectionOf, type Connection, type RedisClient } from './redis/client.js';
+import { ConnectFormat } from './redis/connect-format.js';
+import type { Format, Serializer } from './redis/format.js';
 import { cursorOf, MARK_LENGTH, placeOf, scan, scanSet, START, type Place } from './redis/listing.js';
 import { OwnerIndex } from './redis/owner-index.js';
-import { corrupt, NEVER, storedIn, textOf, timeText, versionText, type Stored } from './redis/record-text.js';
-import { isWrongType, toldOf } from './redis/replies.js';
+import { OwnFormat } from './redis/own-format.js';
+import { NEVER, type Stored } from './redis/record-text.js';
+import { toldOf } from './redis/replies.js';
 import { Revocations } from './redis/revocations.js';
-import { run } from './redis/scripts.js';
 import type { StoredSession } from './session.js';
 import { recordStoreFields } from './store-options.js';
 import { RecordStore, type RecordStoreOptions } from './store.js';
-
-/** How session data becomes text. */
-export interface Serializer {
-  parse(text: string): StoredSession | Promise<StoredSession>;
-  stringify(session: StoredSession): string;
-}
 
 export interface RedisStoreOptions extends RecordStoreOptions {
   /** A client of redis or ioredis, connected by you and closed by you. */
@@ -48,6 +44,11 @@ export interface RedisStoreOptions extends RecordStoreOptions {
   disableTTL?: boolean;
   /** A touch moves no end. Default false. */
   disableTouch?: boolean;
+  /**
+   * `'connect-redis'`: sessions are kept as connect-redis 7 to 10 keeps them, so that both serve them side by side, while
+   * an application changes over. Ids are kept as they are then (`idAtRest: 'plain'`). Default: the store's own.
+   */
+  format?: 'connect-redis';
 }
 
 const DAY_SECONDS = 86_400;
@@ -88,6 +89,7 @@ const redisStoreSchema = (fields: Fields) => {
     ),
     disableTTL: flag,
     disableTouch: flag,
+    format: field(z.literal('connect-redis'), "'connect-redis', or nothing"),
   });
 };
 
@@ -113,7 +115,7 @@ export class RedisStore extends RecordStore {
   readonly #prefix: string;
   readonly #ttl: number | ((session: StoredSession) => number);
   readonly #scanCount: number;
-  readonly #serializer: Serializer | undefined;
+  readonly #format: Format;
   readonly #expires: boolean;
   readonly #touches: boolean;
   readonly #owners: OwnerIndex;
@@ -123,35 +125,49 @@ export class RedisStore extends RecordStore {
   /** @throws {SessionError} ERR_SESSION_OPTIONS */
   constructor(options: RedisStoreOptions) {
     checkOptions('RedisStore', redisStoreSchema, options);
-    super(options);
+    if (options.format !== undefined && options.idAtRest === 'sha256')
+      throw new SessionError(
+        'ERR_SESSION_OPTIONS',
+        'Wrong options for RedisStore: format \'connect-redis\' needs ids as they are; leave "idAtRest" away.',
+      );
     const { client, prefix = 'sess:', ttl = DAY_SECONDS, scanCount = 100, serializer } = options;
-    const { disableTTL = false, disableTouch = false } = options;
+    const { disableTTL = false, disableTouch = false, format, ...rest } = options;
+    super(format === undefined ? rest : { ...rest, idAtRest: 'plain' });
     this.#connection = connectionOf(client);
     this.#prefix = prefix;
     this.#ttl = ttl;
     this.#scanCount = scanCount;
-    this.#serializer = serializer;
     this.#expires = !disableTTL;
     this.#touches = !disableTouch;
-    this.#owners = new OwnerIndex(this.#connection, this.clock, `${prefix}${OWNERS}`);
-    this.#revocations = new Revocations(this.#connection, this.clock, this.#owners, `${prefix}${REVOKED}`);
+    const SessionFormat = format === undefined ? OwnFormat : ConnectFormat;
+    this.#format = new SessionFormat({
+      connection: this.#connection,
+      clock: this.clock,
+      nameOf: (key) => this.#name(key),
+      serializer,
+      expires: this.#expires,
+    });
+    // Where connect-redis counts the keys under its prefix, they are not counted.
+    const besides = format === undefined ? prefix : `@${prefix}`;
+    this.#owners = new OwnerIndex(this.#connection, this.clock, `${besides}${OWNERS}`);
+    this.#revocations = new Revocations(this.#connection, this.clock, this.#owners, `${besides}${REVOKED}`);
     this.#unfollow = this.#follow(client as unknown as EventEmitter);
   }
 
   override async find(key: SessionKey): Promise<SessionRecord | null> {
     // Together: one way to the server and back.
     const isKnown = this.#revocations.isDue ? this.#revocations.look() : undefined;
-    const [stored] = await Promise.all([this.#read(key), isKnown]);
+    const [stored] = await Promise.all([this.#format.read(key), isKnown]);
     return this.#current(stored);
   }
 
   override async insert(record: SessionRecord): Promise<boolean> {
     const { key, owner } = record;
     const others = owner === undefined ? [] : await this.#owners.add(owner, key, this.#lifeOf(record));
-    let isInserted = await this.#put(record, '');
+    let isInserted = await this.#put(record, null);
     if (!isInserted && (await this.#isRevoked(key))) {
       await this.remove(key);
-      isInserted = await this.#put(record, '');
+      isInserted = await this.#put(record, null);
     }
     // Nobody waits for it: the next login goes on.
     if (owner !== undefined) this.#forget(owner, others).catch(() => undefined);
@@ -160,7 +176,7 @@ export class RedisStore extends RecordStore {
 
   override async replace(record: SessionRecord, expectedVersion: string): Promise<boolean> {
     if (this.#revocations.isDue) await this.#revocations.look();
-    return !this.#revocations.isRevoked(record) && this.#put(record, versionText(expectedVersion));
+    return !this.#revocations.isRevoked(record) && this.#put(record, expectedVersion);
   }
 
   override async extend(key: SessionKey, expiresAt: number | null, record?: SessionRecord): Promise<boolean> {
@@ -170,14 +186,14 @@ export class RedisStore extends RecordStore {
     const current = isDoubtful && record === undefined ? await this.find(key) : record;
     if (current === null || (current !== undefined && this.#revocations.isRevoked(current))) return false;
     if (!this.#touches) return isLiving(await this.find(key));
-    const now = this.clock.now();
-    const dueAt = expiresAt ?? this.#ownEnd(current);
-    const args = [String(now), timeText(dueAt), expiresAt === null ? '-' : '+', this.#expires ? '1' : '0'];
-    return (await run(this.#connection, 'extend', this.#name(key), ...args)) === 1;
+    return this.#format.extend(key, {
+      dueAt: expiresAt ?? this.#ownEnd(current),
+      isOwn: expiresAt !== null,
+    });
   }
 
   override async remove(key: SessionKey): Promise<boolean> {
-    return (await run(this.#connection, 'remove', this.#name(key), String(this.clock.now()))) === 1;
+    return this.#format.remove(key);
   }
 
   /** @throws {SessionError} ERR_SESSION_CURSOR */
@@ -242,39 +258,6 @@ export class RedisStore extends RecordStore {
     );
   }
 
-  async #read(key: SessionKey): Promise<Stored | null> {
-    const name = this.#name(key);
-    let text: unknown;
-    try {
-      text = await this.#connection.send(name, ['GET', name]);
-    } catch (error) {
-      if (!isWrongType(error)) throw error;
-      // One that has ended.
-      text = await this.#connection.send(name, ['HGET', name, 'text']).catch((fault: unknown) => {
-        if (isWrongType(fault)) return null;
-        throw fault;
-      });
-      if (text === null) throw corrupt();
-    }
-    if (text === null) return null;
-    const stored = storedIn(key, text as string);
-    return { ...stored, record: { ...stored.record, data: await this.#dataIn(stored.record) } };
-  }
-
-  /** @throws {SessionError} ERR_SESSION_CORRUPT */
-  async #dataIn({ data }: SessionRecord): Promise<string> {
-    if (this.#serializer === undefined) {
-      if (data.startsWith('{') && data.endsWith('}')) return data;
-    } else {
-      try {
-        return JSON.stringify(await this.#serializer.parse(data));
-      } catch {
-        // What it says may quote the data.
-      }
-    }
-    throw corrupt();
-  }
-
   #current(stored: Stored | null): SessionRecord | null {
     if (stored === null || stored.dueAt <= this.clock.now()) return null;
     return this.#revocations.isRevoked(stored.record) ? null : stored.record;
@@ -282,22 +265,14 @@ export class RedisStore extends RecordStore {
 
   async #isRevoked(key: SessionKey): Promise<boolean> {
     if (this.#revocations.isEmpty) return false;
-    const stored = await this.#read(key);
+    const stored = await this.#format.read(key);
     return stored !== null && this.#revocations.isRevoked(stored.record);
   }
 
-  async #put(record: SessionRecord, expected: string): Promise<boolean> {
-    const now = this.clock.now();
-    const { data, deadlineAt, expiresAt } = record;
-    const isOwn = expiresAt !== null;
+  #put(record: SessionRecord, expectedVersion: string | null): Promise<boolean> {
+    const { expiresAt, deadlineAt } = record;
     const dueAt = Math.min(expiresAt ?? this.#ownEnd(record), deadlineAt ?? NEVER);
-    const body = this.#serializer?.stringify(JSON.parse(data) as StoredSession) ?? data;
-    const text = textOf(record, { dueAt, isOwn }, body);
-    const as = isLiving(record) ? 'living' : 'closed';
-    // What has ended goes, whatever becomes of the living.
-    const expires = this.#expires || as === 'closed' ? '1' : '0';
-    const args = [String(now), expected, text, timeText(dueAt), as, expires];
-    return (await run(this.#connection, 'put', this.#name(record.key), ...args)) === 1;
+    return this.#format.put(record, { dueAt, isOwn: expiresAt !== null }, expectedVersion);
   }
 
   /** The end that the store gives to a session without one. */
@@ -316,7 +291,7 @@ export class RedisStore extends RecordStore {
 
   async #entry(key: SessionKey, withData: boolean): Promise<SessionRecord | BrokenRecord | null> {
     try {
-      const record = this.#current(await this.#read(key));
+      const record = this.#current(await this.#format.read(key));
       if (record === null || !isLiving(record)) return null;
       return withData ? record : { ...record, data: '{}' };
     } catch (error) {
@@ -373,7 +348,9 @@ export class RedisStore extends RecordStore {
 
   /** Takes those of a user's sessions that have ended from the set. */
   async #forget(owner: string, keys: readonly SessionKey[]): Promise<void> {
-    const found = await Promise.all(keys.map(async (key) => isLiving(this.#current(await this.#read(key)))));
+    const found = await Promise.all(
+      keys.map(async (key) => isLiving(this.#current(await this.#format.read(key)))),
+    );
     await this.#owners.drop(
       owner,
       keys.filter((_, at) => found[at] === false),

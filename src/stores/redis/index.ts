@@ -1,5 +1,6 @@
 // `session-store-js/redis`. The client is handed in: neither redis nor ioredis is imported.
-export { RedisStore, type RedisStoreOptions, type Serializer } from '../redis-store.js';
+export { RedisStore, type RedisStoreOptions } from '../redis-store.js';
+export type { Serializer } from './format.js';
 export type {
   IoRedisClient,
   IoRedisCluster,

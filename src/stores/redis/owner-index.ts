@@ -7,10 +7,22 @@ import type { Clock } from '../../core/clock.js';
 import type { SessionKey } from '../../core/contract.js';
 import type { Connection } from './client.js';
 import { pairsOf } from './replies.js';
-import { run } from './scripts.js';
+import { run, script } from './script.js';
 
 /** A session that is named and not there after so long has ended: its insert cannot be under way any more, ms. */
 const SETTLED_MS = 600_000;
+
+/** How many of a user's other sessions are named with each that is added. */
+const SAMPLE = 4;
+/** now, the session, how long it can live at most, ms ('' for ever). Returns some of the others, to be looked at. */
+const ADD = script(`
+local key, life = KEYS[1], tonumber(ARGV[3])
+local isNew = redis.call('EXISTS', key) == 0
+redis.call('ZADD', key, ARGV[1], ARGV[2])
+local left = redis.call('PTTL', key)
+if not life then redis.call('PERSIST', key)
+elseif isNew or (left >= 0 and left < life) then redis.call('PEXPIRE', key, ARGV[3]) end
+return redis.call('ZRANDMEMBER', key, ${String(SAMPLE)}, 'WITHSCORES')`);
 
 export class OwnerIndex {
   readonly #connection: Connection;
@@ -40,7 +52,7 @@ export class OwnerIndex {
   async add(owner: string, key: SessionKey, lifeMs: number | null): Promise<SessionKey[]> {
     const now = this.#clock.now();
     const life = lifeMs === null ? '' : String(Math.max(Math.ceil(lifeMs), 1));
-    const found = await run(this.#connection, 'own', this.keyOf(owner), String(now), key, life);
+    const found = await run(this.#connection, ADD, [this.keyOf(owner)], String(now), key, life);
     return this.settled(pairsOf(found)).filter((other) => other !== key);
   }
 

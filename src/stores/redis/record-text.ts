@@ -11,6 +11,8 @@ import { SessionError } from '../../core/errors.js';
 /** An end that never comes: above all times, and exact as a double, which Lua counts with. */
 export const NEVER = 9_000_000_000_000_000;
 const DIGITS = 16;
+/** Of a record's first line; what is left of the text is its head. */
+export const HEAD_LENGTH = 38;
 const HEAD = /^s1 (\d{16}) (\d{16}) ([+-])$/;
 
 /** The end of a record: its own, or the one that the store gives those without. */
@@ -22,10 +24,13 @@ export interface End {
 
 export const timeText = (ms: number): string => String(Math.min(Math.floor(ms), NEVER)).padStart(DIGITS, '0');
 
+/** How the first line says whose end it is. */
+export const signOf = ({ isOwn }: End): string => (isOwn ? '+' : '-');
+
 /** @param body How the data is kept. */
-export function textOf(record: SessionRecord, { dueAt, isOwn }: End, body: string): string {
+export function textOf(record: SessionRecord, end: End, body: string): string {
   const { version, createdAt, deadlineAt, idleMs, owner, meta, closed } = record;
-  const head = `s1 ${timeText(dueAt)} ${timeText(deadlineAt ?? NEVER)} ${isOwn ? '+' : '-'}`;
+  const head = `s1 ${timeText(end.dueAt)} ${timeText(deadlineAt ?? NEVER)} ${signOf(end)}`;
   return [head, versionText(version), JSON.stringify({ createdAt, idleMs, owner, meta, closed }), body].join(
     '\n',
   );

@@ -7,14 +7,23 @@ import { newVersion } from '../../core/record.js';
 import type { Connection } from './client.js';
 import { ownerName, type OwnerIndex } from './owner-index.js';
 import { pairsOf } from './replies.js';
-import { LAST_CHANGE, run } from './scripts.js';
+import { run, script } from './script.js';
 
 const LOOK_MS = 1_000;
 const EVERYBODY = '*';
+/** The field that names the last change. */
+const LAST_CHANGE = '#';
 /** Moments of users without a session are kept so long: one of theirs may be on its way to another id. */
 const KEPT_MS = 24 * 3_600_000;
 /** How many moments of others are looked at with each that is added. */
 const SAMPLE = 4;
+
+/** the field, the moment, a name for this change */
+const REVOKE = script(`
+local before = tonumber(redis.call('HGET', KEYS[1], ARGV[1]))
+if before and before >= tonumber(ARGV[2]) then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2], '${LAST_CHANGE}', ARGV[3])
+return 1`);
 
 export class Revocations {
   readonly #connection: Connection;
@@ -75,7 +84,7 @@ export class Revocations {
   /** Says it to every process. */
   async revoke(before: number, owner?: string): Promise<void> {
     const field = owner === undefined ? EVERYBODY : ownerName(owner);
-    await run(this.#connection, 'revoke', this.#key, field, String(before), newVersion());
+    await run(this.#connection, REVOKE, [this.#key], field, String(before), newVersion());
     // Not one that began before.
     await this.#look();
     await this.#tend();

@@ -38,7 +38,7 @@ export const extendCases: Sentences = {
 
   'extend leaves data, version and every other field alone': async (subject) => {
     const record = await subject.inserted(subject.fullRecord());
-    const expiresAt = subject.now + DEADLINE_MS - 1;
+    const expiresAt = record.createdAt + DEADLINE_MS - 1;
     equal(await subject.store.extend(record.key, expiresAt, record), true);
     await subject.finds({ ...record, expiresAt });
     const next = subject.rewritten({ ...record, expiresAt }, '{"after":true}');
@@ -53,7 +53,7 @@ export const extendCases: Sentences = {
     const read = await subject.inserted(subject.fullRecord());
     const next = { ...subject.rewritten(read, '{"newer":true}'), meta: { newer: true } };
     equal(await subject.store.replace(next, read.version), true);
-    const expiresAt = subject.now + DEADLINE_MS - 1;
+    const expiresAt = read.createdAt + DEADLINE_MS - 1;
     equal(await subject.store.extend(read.key, expiresAt, read), true);
     await subject.finds({ ...next, expiresAt });
   },

@@ -45,7 +45,7 @@ export const valueCases: Sentences = {
     const record = await subject.inserted(subject.fullRecord());
     const found = (await store.find(record.key)) as SessionRecord;
     const before = structuredClone(found);
-    await store.extend(record.key, subject.now + DEADLINE_MS - 1);
+    await store.extend(record.key, record.createdAt + DEADLINE_MS - 1);
     sameRecord(found, before, 'extend changed a record that was handed out');
     await store.replace({ ...subject.rewritten(record, '{"n":2}'), meta: { n: 2 } }, record.version);
     sameRecord(found, before, 'replace changed a record that was handed out');
