@@ -3,6 +3,7 @@ import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { Lanes } from '../commit/lanes.js';
+import { Touches } from '../commit/touches.js';
 import type { Clock } from '../core/clock.js';
 import { SessionError } from '../core/errors.js';
 import { ResponseGate } from '../http/response-gate.js';
@@ -129,7 +130,7 @@ class Backends {
 
   #backend(store: RecordStore, isForeign: boolean): Backend {
     const lanes = new Lanes({ ...this.#settings, store, limits: NO_LIMITS }, NOTHING_HAPPENED);
-    return { store, lanes, isForeign };
+    return { store, lanes, touches: new Touches(this.#settings.clock), isForeign };
   }
 }
 

@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import type { Lanes } from '../commit/lanes.js';
+import type { Touches } from '../commit/touches.js';
 import { StoreCalls } from '../commit/store-calls.js';
 import type { SessionId, SessionRecord } from '../core/contract.js';
 import { hasCode, SessionError } from '../core/errors.js';
@@ -24,6 +25,7 @@ import type { Wire } from './wire.js';
 export interface Backend {
   readonly store: RecordStore;
   readonly lanes: Lanes;
+  readonly touches: Touches;
   /** Stored by somebody else's code, which is called for each save that is asked for. */
   readonly isForeign: boolean;
 }
@@ -295,11 +297,16 @@ export class Visit implements GateParty, Keeper {
     }
     if (this.#cookieId !== this.#req.sessionID) return;
     // What the cookie says must hold in the store; and without an expiry nobody knows when that was last told.
+    const { touches } = this.#backend;
     const isDue =
-      isTold || touchAfter === 0 || record.expiresAt === null || isTouchDue(record, clock.now(), touchAfter);
+      isTold ||
+      touchAfter === 0 ||
+      record.expiresAt === null ||
+      isTouchDue(touches.upToDate(record), clock.now(), touchAfter);
     if (!isDue) return;
     try {
-      this.#isInterrupted = !(await this.#storeCalls().extend(target.key, expiresAt, record));
+      const touch = this.#storeCalls().extend(target.key, expiresAt, record);
+      this.#isInterrupted = !(await touches.during(record, expiresAt, touch));
     } catch (error) {
       // It harms no response; only no cookie may say that the session lives longer.
       this.#isInterrupted = true;

@@ -6,6 +6,7 @@ import { SessionError } from '../core/errors.js';
 import { largestKeys } from '../core/json.js';
 import { successorOf } from '../commit/endings.js';
 import { Lanes } from '../commit/lanes.js';
+import { Touches } from '../commit/touches.js';
 import { StoreCalls } from '../commit/store-calls.js';
 import { isLiving } from '../core/record.js';
 import { MemoryStore } from '../stores/memory-store.js';
@@ -71,6 +72,7 @@ export class Engine {
   readonly lanes: Lanes;
   readonly transports: Transports;
   readonly ends = new Ends();
+  readonly touches: Touches;
   isClosed = false;
   readonly #creations: CreationCounter | undefined;
   readonly #sink: EventSink;
@@ -102,6 +104,7 @@ export class Engine {
       ),
     );
     const { creationLimit, clock } = config;
+    this.touches = new Touches(clock);
     if (creationLimit !== undefined) this.#creations = new CreationCounter(creationLimit, clock);
     this.lanes = new Lanes(config, {
       created: (record) => {

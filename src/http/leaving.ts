@@ -89,7 +89,7 @@ async function keepAlive(engine: Engine, view: SessionView): Promise<void> {
     await note(engine, view, record, facts);
     return;
   }
-  const isDue = view.isStale || isTouchDue(record, clock.now(), touchAfter);
+  const isDue = view.isStale || isTouchDue(engine.touches.upToDate(record), clock.now(), touchAfter);
   // Nobody else holds the id of a session that this response begins; but a user's can be ended without it.
   const isDoubtful = view.cookieDue && (view.session?.isNew === false || record.owner !== undefined);
   if (!isDue && !isDoubtful) return;

@@ -203,7 +203,8 @@ export class SessionView {
     const session = this.session as SessionTarget;
     const next = expiryAt(this.#engine.config.clock.now(), record.idleMs, record.deadlineAt);
     this.touchFailed = true;
-    const isExtended = await this.#engine.calls().extend(session.key, next, record);
+    const touch = this.#engine.calls().extend(session.key, next, record);
+    const isExtended = await this.#engine.touches.during(record, next, touch);
     // Renewed meanwhile, which moved its expiry too.
     const found = isExtended ? null : await this.#engine.findLiving(session.key);
     const renewed = found?.key === session.key ? null : found;
