@@ -6,24 +6,27 @@ import {
   ConsecutiveBreaker,
   handleWhen,
   isBrokenCircuitError,
+  type IBackoff,
 } from 'cockatiel';
 
+import type { Clock } from '../core/clock.js';
 import { SessionError } from '../core/errors.js';
 import { isStoreFault } from './store-calls.js';
 
 export interface BreakerLimits {
-  /** So many calls in a row that fail. */
-  readonly failures: number;
-  /** For how long the store is not asked then, ms. */
-  readonly retryAfterMs: number;
+  /** So many calls in a row that fail. Default 5. */
+  readonly failures?: number | undefined;
+  /** For how long the store is not asked then, ms. Default 1,000. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 export class Breaker {
   readonly #policy;
 
-  constructor({ failures, retryAfterMs }: BreakerLimits) {
+  constructor(clock: Clock, { failures = 5, retryAfterMs = 1_000 }: BreakerLimits = {}) {
     const breaker = new ConsecutiveBreaker(failures);
-    this.#policy = circuitBreaker(handleWhen(isStoreFault), { halfOpenAfter: retryAfterMs, breaker });
+    const halfOpenAfter = { next: () => pause(clock, retryAfterMs) };
+    this.#policy = circuitBreaker(handleWhen(isStoreFault), { halfOpenAfter, breaker });
   }
 
   /** @throws {SessionError} ERR_SESSION_STORE_DOWN, at once, while the store is left alone */
@@ -36,6 +39,20 @@ export class Breaker {
       throw isBrokenCircuitError(error) ? storeDown() : error;
     }
   }
+}
+
+/**
+ * A pause that begins now. The breaker compares its length with what has passed by the wall clock, which can be set back
+ * by an hour: so it is endless until it is over by ours, and then has no length.
+ */
+function pause(clock: Clock, ms: number): IBackoff<unknown> {
+  const endsAt = clock.now() + ms;
+  return {
+    get duration() {
+      return clock.now() < endsAt ? Infinity : -Infinity;
+    },
+    next: () => pause(clock, ms),
+  };
 }
 
 const storeDown = (): SessionError =>

@@ -3,6 +3,7 @@ import { KeyObject, randomBytes, type CipherKey } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { types } from 'node:util';
 
+import type { BreakerLimits } from '../commit/breaker.js';
 import { systemClock, type Clock } from '../core/clock.js';
 import { isCookieName } from '../core/cookie.js';
 import { SessionError } from '../core/errors.js';
@@ -66,6 +67,11 @@ export interface SessionOptions<Req = IncomingMessage> {
   touchAfter?: number | undefined;
   /** The time for one load, save or end, ms, all its store calls together. Default 5,000. */
   storeTimeout?: number | undefined;
+  /**
+   * After so many failures of the store in a row (default 5) it is not asked for `retryAfter` ms (default 1,000):
+   * requests that need it fail at once. `false`: each of them waits for the store.
+   */
+  breaker?: false | { failures?: number | undefined; retryAfter?: number | undefined } | undefined;
   /** Default: the system clock, guarded against jumps. */
   clock?: Clock | undefined;
 }
@@ -85,6 +91,7 @@ export interface Settings {
   readonly load: (req: IncomingMessage) => boolean;
   readonly touchAfter: number;
   readonly storeTimeout: number;
+  readonly breaker: BreakerLimits | false;
   readonly clock: Clock;
 }
 
@@ -96,6 +103,7 @@ const DEFAULT_NAME = 'connect.sid';
 export function settingsOf(options: SessionOptions | null = null): Settings {
   const { secret, unset, proxy, resave = true, rolling, saveUninitialized = true } = options ?? {};
   const { load = 'eager', touchAfter = 0, storeTimeout = 5_000, clock = systemClock } = options ?? {};
+  const breaker = options?.breaker ?? {};
   const cookie = given(options?.cookie) ?? {};
   const genid = given(options?.genid) ?? randomId;
   const store = given(options?.store) ?? new MemoryStore();
@@ -125,6 +133,10 @@ export function settingsOf(options: SessionOptions | null = null): Settings {
     isDuration(storeTimeout) && storeTimeout > 0,
     'The storeTimeout option must be a number of milliseconds above 0.',
   );
+  check(
+    breaker === false || isBreaker(breaker),
+    'The breaker option must be false, or { failures, retryAfter }: a whole number above 0 and milliseconds above 0.',
+  );
   check(isClock(clock), 'The clock option must have now() and after(ms, callback).');
   check(
     Object.isExtensible(store),
@@ -146,6 +158,7 @@ export function settingsOf(options: SessionOptions | null = null): Settings {
     load: typeof load === 'function' ? (req) => load(req) : () => load === 'eager',
     touchAfter,
     storeTimeout,
+    breaker: breaker && { failures: breaker.failures, retryAfterMs: breaker.retryAfter },
     clock,
   };
 }
@@ -203,6 +216,12 @@ const given = <T>(value: T): NonNullable<T> | undefined => (value ? value : unde
 
 const isDuration = (value: unknown): boolean =>
   typeof value === 'number' && Number.isFinite(value) && value >= 0;
+
+function isBreaker(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { failures = 1, retryAfter = 1 } = value as { failures?: unknown; retryAfter?: unknown };
+  return Number.isInteger(failures) && (failures as number) > 0 && isDuration(retryAfter) && retryAfter !== 0;
+}
 
 const isClock = (value: unknown): boolean => {
   const { now, after } = (value ?? {}) as Partial<Clock>;

@@ -2,6 +2,7 @@
 import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
+import { Breaker } from '../commit/breaker.js';
 import { Lanes } from '../commit/lanes.js';
 import { Touches } from '../commit/touches.js';
 import type { Clock } from '../core/clock.js';
@@ -129,8 +130,10 @@ class Backends {
   }
 
   #backend(store: RecordStore, isForeign: boolean): Backend {
-    const lanes = new Lanes({ ...this.#settings, store, limits: NO_LIMITS }, NOTHING_HAPPENED);
-    return { store, lanes, touches: new Touches(this.#settings.clock), isForeign };
+    const { clock, breaker: limits } = this.#settings;
+    const breaker = limits === false ? undefined : new Breaker(clock, limits);
+    const lanes = new Lanes({ ...this.#settings, store, breaker, limits: NO_LIMITS }, NOTHING_HAPPENED);
+    return { store, lanes, breaker, touches: new Touches(clock), isForeign };
   }
 }
 

@@ -2,6 +2,7 @@
 // of the commit that all sessions of this package go through.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
+import type { Breaker } from '../commit/breaker.js';
 import type { Lanes } from '../commit/lanes.js';
 import type { Touches } from '../commit/touches.js';
 import { StoreCalls } from '../commit/store-calls.js';
@@ -26,6 +27,7 @@ export interface Backend {
   readonly store: RecordStore;
   readonly lanes: Lanes;
   readonly touches: Touches;
+  readonly breaker: Breaker | undefined;
   /** Stored by somebody else's code, which is called for each save that is asked for. */
   readonly isForeign: boolean;
 }
@@ -336,6 +338,8 @@ export class Visit implements GateParty, Keeper {
   }
 
   #storeCalls(): StoreCalls {
-    return new StoreCalls(this.#backend.store, this.#settings.clock, this.#settings.storeTimeout);
+    const { store, breaker } = this.#backend;
+    const { clock, storeTimeout } = this.#settings;
+    return new StoreCalls(store, clock, storeTimeout, breaker);
   }
 }

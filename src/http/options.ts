@@ -204,7 +204,7 @@ export function resolveOptions<AppSession extends object>(
     property: options.property ?? 'session',
     initial: options.initial,
     storeTimeout: toMs(options.storeTimeout ?? 5_000),
-    breaker: breakerOf(options.breaker),
+    breaker: breakerOf(options.breaker, clock),
     degrades: options.onStoreError === 'degrade',
     generateId: options.generateId,
     logger: options.logger,
@@ -219,10 +219,13 @@ export function resolveOptions<AppSession extends object>(
   };
 }
 
-function breakerOf(option: SessionManagerOptions['breaker']): Breaker | undefined {
+function breakerOf(option: SessionManagerOptions['breaker'], clock: Clock): Breaker | undefined {
   if (option === false) return undefined;
-  const { failures = 5, retryAfter = 1_000 } = option ?? {};
-  return new Breaker({ failures, retryAfterMs: toMs(retryAfter) });
+  const { failures, retryAfter } = option ?? {};
+  return new Breaker(clock, {
+    failures,
+    retryAfterMs: retryAfter === undefined ? undefined : toMs(retryAfter),
+  });
 }
 
 function builtStore(

@@ -20,8 +20,6 @@ async function open(breaker: false | { failures?: number; retryAfter?: number })
   return world;
 }
 
-const later = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
 it('asks a store no more that failed several times in a row, and answers 503 at once', async () => {
   const { calls, client, errors, faults } = await open({ failures: 3, retryAfter: 60_000 });
   faults.fail('find');
@@ -37,10 +35,10 @@ it('asks a store no more that failed several times in a row, and answers 503 at 
 });
 
 it('tries again with one request, which the others do not wait for, and goes on with it', async () => {
-  const { calls, client, faults } = await open({ failures: 2, retryAfter: RETRY_MS });
+  const { calls, client, clock, faults } = await open({ failures: 2, retryAfter: RETRY_MS });
   faults.fail('find', { times: 2 });
   for (let n = 0; n < 2; n++) await client.get('/get');
-  await later(RETRY_MS + 20);
+  clock.advance(RETRY_MS);
   const release = faults.hold('find', { times: 1 });
   const asked = calls.arrival('find');
   const first = client.clone().get('/get');
@@ -52,10 +50,10 @@ it('tries again with one request, which the others do not wait for, and goes on 
 });
 
 it('leaves the store alone once more where it fails again', async () => {
-  const { calls, client, faults } = await open({ failures: 2, retryAfter: RETRY_MS });
+  const { calls, client, clock, faults } = await open({ failures: 2, retryAfter: RETRY_MS });
   faults.fail('find', { times: 3 });
   for (let n = 0; n < 2; n++) await client.get('/get');
-  await later(RETRY_MS + 20);
+  clock.advance(RETRY_MS);
   expect((await client.get('/get')).body).toBe('ERR_SESSION_STORE');
   calls.clear();
   expect((await client.get('/get')).body).toBe('ERR_SESSION_STORE_DOWN');
@@ -81,4 +79,16 @@ it('asks each time with breaker: false', async () => {
   calls.clear();
   for (let n = 0; n < 20; n++) expect((await client.get('/get')).body).toBe('ERR_SESSION_STORE');
   expect(calls.count('find')).toBe(20);
+});
+
+it('tries again in time though the wall clock is set back meanwhile', async () => {
+  const { client, clock, faults } = await open({ failures: 2, retryAfter: RETRY_MS });
+  faults.fail('find', { times: 2 });
+  for (let n = 0; n < 2; n++) await client.get('/get');
+  const now = jest.spyOn(Date, 'now').mockReturnValue(Date.now() - 3_600_000);
+  clock.advance(RETRY_MS - 1);
+  expect((await client.get('/get')).body).toBe('ERR_SESSION_STORE_DOWN');
+  clock.advance(1);
+  expect((await client.get('/get')).body).toBe('1');
+  now.mockRestore();
 });

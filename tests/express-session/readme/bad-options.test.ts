@@ -89,6 +89,11 @@ describe('drop-in', () => {
     [{ cookie: { expires: 5 } }, /set cookie\.maxAge/],
     [{ storeTimeout: 0 }, /storeTimeout option/],
     [{ touchAfter: -1 }, /touchAfter option/],
+    [{ breaker: true }, /breaker option/],
+    [{ breaker: { failures: 0 } }, /breaker option/],
+    [{ breaker: { failures: 1.5 } }, /breaker option/],
+    [{ breaker: { retryAfter: 0 } }, /breaker option/],
+    [{ breaker: { retryAfter: '1s' } }, /breaker option/],
   ])('%j is refused at once', (more, message) => {
     expect(() => dropIn(wrong(more))).toThrow(message);
     expect(() => dropIn(wrong(more))).toThrow(SessionError);
