@@ -5,6 +5,7 @@ import type { EventEmitter } from 'node:events';
 import { answer, type Callback } from '../core/callback.js';
 import type {
   BrokenRecord,
+  CallOptions,
   Capability,
   Page,
   PageOptions,
@@ -60,6 +61,14 @@ const ALL_AT_ONCE = 1_000;
 /** The fewest keys that are looked at in one go. */
 const MIN_SCAN = 10;
 
+interface Keys {
+  readonly keys: SessionKey[];
+  readonly from: Place;
+  readonly next: Place | null;
+  /** Of a user's, those that came long ago. */
+  readonly settled?: SessionKey[];
+}
+
 const redisStoreSchema = (fields: Fields) => {
   const { z, field } = fields;
   const flag = field(z.boolean(), 'true or false');
@@ -97,7 +106,7 @@ const redisStoreSchema = (fields: Fields) => {
  * Sessions in Redis 6.2 or later. The client is handed in, a server of its own, Sentinel or a cluster; it is never closed
  * by the store. Redis expires sessions by itself, to the millisecond.
  *
- * Emits `connect` and `disconnect` as the client does.
+ * Emits `connect` and `disconnect` where the client tells of its connection: one client does, of a pool or a cluster not each.
  *
  * @example
  * const client = await createClient({ url }).connect();
@@ -118,6 +127,8 @@ export class RedisStore extends RecordStore {
   readonly #format: Format;
   readonly #expires: boolean;
   readonly #touches: boolean;
+  /** Another program serves these sessions too. */
+  readonly #isShared: boolean;
   readonly #owners: OwnerIndex;
   readonly #revocations: Revocations;
   readonly #unfollow: () => void;
@@ -139,12 +150,14 @@ export class RedisStore extends RecordStore {
     this.#scanCount = scanCount;
     this.#expires = !disableTTL;
     this.#touches = !disableTouch;
+    this.#isShared = format !== undefined;
     const SessionFormat = format === undefined ? OwnFormat : ConnectFormat;
     this.#format = new SessionFormat({
       connection: this.#connection,
       clock: this.clock,
       nameOf: (key) => this.#name(key),
       serializer,
+      lifeOf: (session) => this.#ownLife(session),
       expires: this.#expires,
     });
     // Where connect-redis counts the keys under its prefix, they are not counted.
@@ -161,9 +174,11 @@ export class RedisStore extends RecordStore {
     return this.#current(stored);
   }
 
-  override async insert(record: SessionRecord): Promise<boolean> {
+  override async insert(record: SessionRecord, options?: CallOptions): Promise<boolean> {
     const { key, owner } = record;
     const others = owner === undefined ? [] : await this.#owners.add(owner, key, this.#lifeOf(record));
+    // The caller has been told that it failed.
+    options?.signal?.throwIfAborted();
     let isInserted = await this.#put(record, null);
     if (!isInserted && (await this.#isRevoked(key))) {
       await this.remove(key);
@@ -174,13 +189,22 @@ export class RedisStore extends RecordStore {
     return isInserted;
   }
 
-  override async replace(record: SessionRecord, expectedVersion: string): Promise<boolean> {
-    if (this.#revocations.isDue) await this.#revocations.look();
+  override async replace(
+    record: SessionRecord,
+    expectedVersion: string,
+    options?: CallOptions,
+  ): Promise<boolean> {
+    await this.#look(options);
     return !this.#revocations.isRevoked(record) && this.#put(record, expectedVersion);
   }
 
-  override async extend(key: SessionKey, expiresAt: number | null, record?: SessionRecord): Promise<boolean> {
-    if (this.#revocations.isDue) await this.#revocations.look();
+  override async extend(
+    key: SessionKey,
+    expiresAt: number | null,
+    record?: SessionRecord,
+    options?: CallOptions,
+  ): Promise<boolean> {
+    await this.#look(options);
     // The script knows nothing of users, and not what a function of the session says of its life.
     const isDoubtful = !this.#revocations.isEmpty || (expiresAt === null && typeof this.#ttl === 'function');
     const current = isDoubtful && record === undefined ? await this.find(key) : record;
@@ -199,21 +223,29 @@ export class RedisStore extends RecordStore {
   /** @throws {SessionError} ERR_SESSION_CURSOR */
   async page({ owner, cursor, limit, withData = true }: PageOptions): Promise<Page> {
     const place = placeOf(cursor);
-    if (this.#revocations.isDue) await this.#revocations.look();
+    await this.#look();
     const count = Math.max(Math.min(limit, this.#scanCount), MIN_SCAN);
-    const { keys, from, next } = await this.#keysAt(place, count, owner);
+    const {
+      keys,
+      from,
+      next,
+      settled = [],
+    } = owner === undefined ? await this.#keysAt(place, count) : await this.#keysOf(owner, place, count);
     const rest = keys.filter((key) => !from.seen.includes(this.#markOf(key)));
     const listed = rest.slice(0, limit);
     const entries = await Promise.all(listed.map((key) => this.#entry(key, withData)));
     const records = entries.filter((entry) => entry !== null);
-    const mine =
-      owner === undefined ? records : records.filter((entry) => 'error' in entry || entry.owner === owner);
     // What had no room is asked for again: Redis gives from one place what is there all the while.
     const goesOn =
       rest.length > limit
         ? { ...from, seen: from.seen.concat(listed.map((key) => this.#markOf(key))) }
         : next;
-    return { records: mine, cursor: goesOn === null ? null : cursorOf(goesOn) };
+    const page = { cursor: goesOn === null ? null : cursorOf(goesOn) };
+    if (owner === undefined) return { ...page, records };
+    const ended = listed.filter((key, at) => entries[at] === null && settled.includes(key));
+    // Nobody waits for it.
+    this.#owners.drop(owner, ended).catch(() => undefined);
+    return { ...page, records: records.filter((entry) => 'error' in entry || entry.owner === owner) };
   }
 
   /** By SCAN, without reading a session. */
@@ -229,14 +261,29 @@ export class RedisStore extends RecordStore {
       // Not the sets of users: a login that is under way is named there already. What they name is gone, and noticed.
       for await (const keys of this.#allKeys())
         await Promise.all(
-          keys.map((key) => this.#connection.send(this.#name(key), ['UNLINK', this.#name(key)])),
+          keys.map((key) => {
+            const names = this.#format.namesOf(key);
+            return this.#connection.send(names[0], ['UNLINK', ...names]);
+          }),
         );
     };
     return answer(clear(), callback);
   }
 
-  revokeBefore(before: number, owner?: string): Promise<void> {
-    return this.#revocations.revoke(before, owner);
+  async revokeBefore(before: number, owner?: string): Promise<void> {
+    await this.#revocations.revoke(before, owner);
+    // connect-redis goes on serving them, and what it saves looks younger than that moment. Nobody waits for it.
+    if (this.#isShared && owner === undefined)
+      this.#removeRevoked().catch((error: unknown) => this.report(error));
+  }
+
+  async #removeRevoked(): Promise<void> {
+    for await (const keys of this.#allKeys())
+      await Promise.all(
+        keys.map(async (key) => {
+          if (await this.#isRevoked(key)) await this.remove(key);
+        }),
+      );
   }
 
   async ping(): Promise<void> {
@@ -247,6 +294,13 @@ export class RedisStore extends RecordStore {
   close(): Promise<void> {
     this.#unfollow();
     return Promise.resolve();
+  }
+
+  /** Asks what was revoked, if that is due. What comes after it is not done for a caller that was told it failed. */
+  async #look(options?: CallOptions): Promise<void> {
+    if (!this.#revocations.isDue) return;
+    await this.#revocations.look();
+    options?.signal?.throwIfAborted();
   }
 
   /** @throws {SessionError} ERR_SESSION_ID for what is no text: it may be what a client sent (S57) */
@@ -278,9 +332,13 @@ export class RedisStore extends RecordStore {
   /** The end that the store gives to a session without one. */
   #ownEnd(record: SessionRecord | undefined): number {
     if (!this.#expires) return NEVER;
-    const seconds =
-      typeof this.#ttl === 'number' || record === undefined ? this.#ttl : this.#ttl(sessionOf(record));
-    if (typeof seconds === 'number' && seconds > 0) return this.clock.now() + seconds * 1_000;
+    const session = typeof this.#ttl === 'number' || record === undefined ? {} : sessionOf(record);
+    return this.clock.now() + this.#ownLife(session);
+  }
+
+  #ownLife(session: StoredSession): number {
+    const seconds = typeof this.#ttl === 'number' ? this.#ttl : this.#ttl(session);
+    if (typeof seconds === 'number' && seconds > 0) return seconds * 1_000;
     throw new SessionError('ERR_SESSION_OPTIONS', 'The option ttl must return a number of seconds above 0.');
   }
 
@@ -305,42 +363,35 @@ export class RedisStore extends RecordStore {
     return this.handleOf(key).slice(-MARK_LENGTH);
   }
 
-  /** The next keys of a listing, the place where they were found, and where it goes on; `null`: nowhere. */
-  async #keysAt(
-    place: Place,
-    count: number,
-    owner: string | undefined,
-  ): Promise<{ keys: SessionKey[]; from: Place; next: Place | null }> {
-    if (owner === undefined) {
-      const { entries, from, next } = await scan(this.#connection, place, {
-        pattern: `${escaped(this.#prefix)}${this.idAtRest === 'plain' ? '' : 'sha256:'}*`,
-        type: 'string',
-        count,
-      });
-      return { keys: this.#keysOf(entries), from, next };
-    }
-    const index = this.#owners.keyOf(owner);
-    const { entries, from, next } = await scanSet(this.#connection, index, place, count);
-    this.#forget(owner, this.#owners.settled(entries)).catch(() => undefined);
-    return { keys: entries.map(([key]) => key as SessionKey), from, next };
+  /** The next keys of all, the place where they were found, and where it goes on; `null`: nowhere. */
+  async #keysAt(place: Place, count: number): Promise<Keys> {
+    const { entries, from, next } = await scan(this.#connection, place, {
+      pattern: `${escaped(this.#prefix)}${this.idAtRest === 'plain' ? '' : 'sha256:'}*`,
+      type: 'string',
+      count,
+    });
+    const keys = entries.map((name) => name.slice(this.#prefix.length));
+    return { keys: keys.filter((key) => this.#isKey(key)) as SessionKey[], from, next };
   }
 
-  #keysOf(names: readonly string[]): SessionKey[] {
-    const keys = names.map((name) => name.slice(this.#prefix.length));
-    return keys.filter((key) => this.#isKey(key)) as SessionKey[];
+  /** Those of one user. */
+  async #keysOf(owner: string, place: Place, count: number): Promise<Keys> {
+    const markOf = (key: string): string => this.#markOf(key as SessionKey);
+    const index = this.#owners.keyOf(owner);
+    const { entries, from, next } = await scanSet(this.#connection, index, place, { count, markOf });
+    const settled = this.#owners.settled(entries);
+    return { keys: entries.map(([key]) => key as SessionKey), from, next, settled };
   }
 
   #isKey(name: string): boolean {
-    return this.idAtRest === 'plain' ? !name.startsWith('@') : isHandle(name);
+    // Where there is no prefix, what is ours and no session is told by how it begins.
+    return this.idAtRest === 'plain' ? !/^[@{]/.test(name) : isHandle(name);
   }
 
   async *#allKeys(): AsyncGenerator<SessionKey[], void> {
+    const count = Math.max(this.#scanCount, ALL_AT_ONCE);
     for (let place: Place | null = START; place !== null;) {
-      const { keys, next }: { keys: SessionKey[]; next: Place | null } = await this.#keysAt(
-        place,
-        Math.max(this.#scanCount, ALL_AT_ONCE),
-        undefined,
-      );
+      const { keys, next }: Keys = await this.#keysAt(place, count);
       yield keys;
       place = next;
     }
@@ -348,12 +399,10 @@ export class RedisStore extends RecordStore {
 
   /** Takes those of a user's sessions that have ended from the set. */
   async #forget(owner: string, keys: readonly SessionKey[]): Promise<void> {
-    const found = await Promise.all(
-      keys.map(async (key) => isLiving(this.#current(await this.#format.read(key)))),
-    );
+    const entries = await Promise.all(keys.map((key) => this.#entry(key, false)));
     await this.#owners.drop(
       owner,
-      keys.filter((_, at) => found[at] === false),
+      keys.filter((_, at) => entries[at] === null),
     );
   }
 

@@ -16,7 +16,7 @@ const EXTEND = { evalsha: 1, setrange: 2, pexpire: 1 };
 const REMOVE = { evalsha: 1, unlink: 1 };
 const LOOKS = ['getrange', 'exists'];
 /** Whether anybody was revoked: asked for together with a session, once a second at most. */
-const LOOK = { hget: 1 };
+const LOOK = { zrangebyscore: 1 };
 
 afterEach(closeWorlds);
 

@@ -50,13 +50,15 @@ onRedis((redis) => {
           key: 'x',
           data: JSON.stringify({ cookie: COOKIE, user: 'ada' }),
           version: expect.stringMatching(/^[0-9a-f]{40}$/) as string,
-          createdAt: 0,
+          // Nobody knows.
+          createdAt: expect.any(Number) as number,
           deadlineAt: null,
           idleMs: HOUR,
           expiresAt: clock.now() + HOUR,
         });
         expect(await store.get('x')).toMatchObject({ user: 'ada', cookie: COOKIE });
         expect((await found()).version).toBe((await found()).version);
+        expect((await found()).createdAt).toBeLessThanOrEqual(clock.now());
       });
 
       it('is changed by compare-and-set, once for one reading, in a way that they can read', async () => {
@@ -104,6 +106,28 @@ onRedis((redis) => {
         expect(await redis.ask('GET', 'sess:x')).toBe(text);
         expect(await store.ids()).toEqual(['x']);
         expect(await store.all()).toMatchObject([{ id: 'x', user: 'ada' }]);
+      });
+
+      it('is revoked with all that began before, and not when it began later', async () => {
+        const { theirs, store, key, clock } = await open();
+        await theirs({ user: 'ada' });
+        clock.advance(60_000);
+        await store.revokeBefore(clock.now());
+        expect(await store.find(key)).toBeNull();
+        await redis.ask('DEL', 'sess:x');
+        clock.advance(60_000);
+        await theirs({ user: 'bob' });
+        expect(await store.find(key)).not.toBeNull();
+      });
+
+      it('stays revoked when they use it on', async () => {
+        const { theirs, store, key, clock } = await open();
+        await theirs({ user: 'ada' });
+        clock.advance(60_000);
+        await store.revokeBefore(clock.now());
+        clock.advance(60_000);
+        await redis.ask('EXPIRE', 'sess:x', HOUR_SECONDS);
+        expect(await store.find(key)).toBeNull();
       });
 
       it('ends with the browser where they say so, and lives for what Redis counts', async () => {
@@ -160,6 +184,14 @@ onRedis((redis) => {
           expect(await change(before, { n: 'ours' })).toBe(false);
           expect(await read()).toMatchObject({ n });
         }
+      });
+
+      it('lives on as long after its last use as they say, once they say it', async () => {
+        const { add, found, clock } = await open();
+        await add('x', FACTS);
+        const cookie = { originalMaxAge: 2 * HOUR, expires: new Date(clock.now() + 2 * HOUR).toISOString() };
+        await redis.ask('SET', 'sess:x', JSON.stringify({ cookie }), 'EX', '7200');
+        expect(await found()).toMatchObject({ idleMs: 2 * HOUR, expiresAt: clock.now() + 2 * HOUR });
       });
 
       it('without a cookie in its data comes back without theirs', async () => {

@@ -34,6 +34,13 @@ const SPOILT: readonly [string, (text: string) => string][] = [
   ['that are JSON', () => '{"owner":"bob"}'],
 ];
 
+const foreign = {
+  name: 'SessionError',
+  code: expect.stringMatching(/^ERR_SESSION_(STORE|CORRUPT)$/) as string,
+  message: expect.stringMatching(
+    /none of ours: give the store a prefix of its own|another program/,
+  ) as string,
+};
 const corrupt = { name: 'SessionError', code: 'ERR_SESSION_CORRUPT' };
 
 onRedis((redis) => {
@@ -88,12 +95,7 @@ onRedis((redis) => {
         const { store, nameOf, record } = await open();
         await redis.ask(...command(nameOf(ID)));
         const mine = record(ID, FACTS);
-        expect(await failureOf(call?.(store, mine, mine) ?? Promise.resolve())).toMatchObject({
-          code: expect.stringMatching(/^ERR_SESSION_(STORE|CORRUPT)$/) as string,
-          message: expect.stringMatching(
-            /none of ours: give the store a prefix of its own|another program/,
-          ) as string,
-        });
+        expect(await failureOf(call?.(store, mine, mine) ?? Promise.resolve())).toMatchObject(foreign);
         expect(await redis.ask('TYPE', nameOf(ID))).not.toBe('string');
         expect(await redis.ask('PTTL', nameOf(ID))).toBe(-1);
         expect(await redis.ask('EXISTS', `{${nameOf(ID)}}`)).toBe(0);
@@ -105,9 +107,7 @@ onRedis((redis) => {
         const before = await redis.ask('GET', nameOf(ID));
         await redis.ask('DEL', `{${nameOf(ID)}}`);
         await redis.ask(...command(`{${nameOf(ID)}}`));
-        expect(await failureOf(call?.(store, mine, mine) ?? Promise.resolve())).toMatchObject({
-          name: 'SessionError',
-        });
+        expect(await failureOf(call?.(store, mine, mine) ?? Promise.resolve())).toMatchObject(foreign);
         expect(await redis.ask('GET', nameOf(ID))).toBe(before);
         expect(await redis.ask('TYPE', `{${nameOf(ID)}}`)).not.toBe('string');
       });
@@ -127,6 +127,21 @@ onRedis((redis) => {
           expect(records.filter((entry) => !isBroken(entry))).toEqual([other]);
         }
       });
+    });
+
+    it.each<[string, (text: string) => Promise<never>]>([
+      ['fails', (text) => Promise.reject(new SyntaxError(`Not ours: ${text}`))],
+      ['finds a list', () => Promise.resolve([] as never)],
+      [
+        'finds a session that ends at no time',
+        () => Promise.resolve({ cookie: { expires: 'soon' } } as never),
+      ],
+    ])('takes no text for a session of which its serializer, later, %s', async (_what, parse) => {
+      const serializer = { stringify: JSON.stringify, parse };
+      const { store, add } = await redisWorld(connect, redis.port, { format: 'connect-redis', serializer });
+      const { key } = await add(ID, FACTS);
+      expect(await failureOf(store.find(key))).toMatchObject(corrupt);
+      expect((await store.page({ limit: 10 })).records).toMatchObject([{ key, error: corrupt }]);
     });
 
     it.each(SPOILT)(

@@ -70,6 +70,14 @@ onRedis((redis) => {
       await expectLeft('sess:x', 90_000);
     });
 
+    it('leaves the end to ttl from the touch on that brings none', async () => {
+      const { add, store } = await open({ ttl: 7_200 });
+      const { key } = await add('x');
+      expect(await store.extend(key, null)).toBe(true);
+      await expectLeft('sess:x', 2 * HOUR);
+      expect(await store.find(key)).toMatchObject({ expiresAt: null });
+    });
+
     it('keeps beside it, for a day longer, what connect-redis does not know', async () => {
       const { add, clock, store } = await open();
       const now = clock.now();
@@ -114,6 +122,9 @@ onRedis((redis) => {
       const { key, version } = await add('x', { data: DATA, deadlineAt: clock.now() + 3 * HOUR });
       const before = await text('sess:x');
       clock.advance(HOUR / 2);
+      // As time does to both.
+      await redis.ask('PEXPIRE', 'sess:x', String(HOUR / 2));
+      await redis.ask('PEXPIRE', '{sess:x}', String(DAY + HOUR / 2));
       const end = clock.now() + HOUR;
       expect(await store.extend(key, end)).toBe(true);
       await expectLeft('sess:x', HOUR);
@@ -200,6 +211,17 @@ onRedis((redis) => {
       const next = { ...record, version: newVersion(), data: '{"cookie":{},"user":"bob"}' };
       expect(await store.replace(next, record.version)).toBe(true);
       expect(await store.find(record.key)).toMatchObject({ data: expect.stringContaining('bob') as string });
+    });
+
+    it('ends no session for which its serializer has no text', async () => {
+      const serializer = { ...base64, stringify: () => '' };
+      const { add, clock } = await open();
+      const record = await add('x', { data: DATA });
+      const other = await redisWorld(connect, redis.port, { format: 'connect-redis', serializer }, clock);
+      await other.store.replace({ ...record, version: newVersion() }, record.version).catch(() => false);
+      // Whether that is refused or cannot be read afterwards: a logout that nobody asked for it is not.
+      expect(await redis.ask('EXISTS', 'sess:x')).toBe(1);
+      expect(String(await redis.ask('GET', '{sess:x}'))).not.toContain('closed');
     });
 
     it('lists, counts and clears the sessions, and nothing that is beside them', async () => {

@@ -229,7 +229,7 @@ onRedis((redis) => {
         await text(living),
         await redis.ask('HGETALL', closed),
         await redis.ask('ZRANGE', `app:@owner:${user}`, '0', '-1'),
-        await redis.ask('HGETALL', 'app:@revoked'),
+        await redis.ask('ZRANGE', 'app:@revoked', '0', '-1'),
       ].map((value) => JSON.stringify(value));
       expect(values[1]).toContain(first.key);
       for (const value of values) expect(value).not.toContain('raw-id');

@@ -6,21 +6,26 @@ import { CLOSED, explained } from './replies.js';
 /** A client of node-redis (`createClient`, `createClientPool`), 4 or later. */
 export interface NodeRedisClient {
   readonly isOpen: boolean;
-  sendCommand(args: string[]): Promise<unknown>;
+  sendCommand(args: string[], options?: object): Promise<unknown>;
 }
 
 /** A sentinel client of node-redis (`createSentinel`). */
 export interface NodeRedisSentinel {
   readonly isOpen: boolean;
   acquire(): Promise<unknown>;
-  sendCommand(isReadonly: boolean | undefined, args: string[]): Promise<unknown>;
+  sendCommand(isReadonly: boolean | undefined, args: string[], options?: object): Promise<unknown>;
 }
 
 /** A cluster client of node-redis (`createCluster`). */
 export interface NodeRedisCluster {
-  readonly masters: readonly { readonly address: string }[];
+  readonly masters: readonly unknown[];
   nodeClient(node: never): unknown;
-  sendCommand(key: string | undefined, isReadonly: boolean | undefined, args: string[]): Promise<unknown>;
+  sendCommand(
+    key: string | undefined,
+    isReadonly: boolean | undefined,
+    args: string[],
+    options?: object,
+  ): Promise<unknown>;
 }
 
 /** A client of ioredis, 5 or later, Sentinel included. */
@@ -38,9 +43,10 @@ export interface IoRedisCluster extends IoRedisClient {
 export type RedisClient =
   NodeRedisClient | NodeRedisSentinel | NodeRedisCluster | IoRedisClient | IoRedisCluster;
 
+/** Replies as Redis gives them, whatever the application has its own turned into. */
+const PLAIN = { typeMapping: {} };
+
 export interface Master {
-  /** The same for as long as the master has its address. */
-  readonly name: string;
   readonly send: (args: string[]) => Promise<unknown>;
 }
 
@@ -53,6 +59,7 @@ export interface Connection {
 
 /** @throws {SessionError} ERR_SESSION_OPTIONS */
 export function connectionOf(client: unknown): Connection {
+  assertNoPrefix(client);
   if (isIoRedis(client)) return client.isCluster ? ioRedisCluster(client) : ioRedis(client);
   if (has(client, 'sendCommand', 'nodeClient'))
     return nodeRedisCluster(client as unknown as NodeRedisCluster);
@@ -77,29 +84,28 @@ function isIoRedis(client: unknown): client is IoRedisClient & Partial<IoRedisCl
 
 const alone = (send: Master['send']): Connection => ({
   send: (_key, args) => send(args),
-  masters: () => Promise.resolve([{ name: '', send }]),
+  masters: () => Promise.resolve([{ send }]),
 });
 
 const nodeRedis = (client: NodeRedisClient): Connection =>
-  alone((args) => client.sendCommand(args).catch(explained));
+  alone((args) => client.sendCommand(args, PLAIN).catch(explained));
 
 // Not as a command that only reads, which may be sent to a replica.
 const nodeRedisSentinel = (client: NodeRedisSentinel): Connection =>
   // Before it is connected it fails with an error that says nothing.
   alone(async (args) =>
-    client.isOpen ? client.sendCommand(false, args).catch(explained) : explained(CLOSED),
+    client.isOpen ? client.sendCommand(false, args, PLAIN).catch(explained) : explained(CLOSED),
   );
 
 const nodeRedisCluster = (client: NodeRedisCluster): Connection => ({
-  send: (key, args) => client.sendCommand(key, false, args).catch(explained),
+  send: (key, args) => client.sendCommand(key, false, args, PLAIN).catch(explained),
   masters: async () => {
     if (client.masters.length === 0) explained(CLOSED);
     return Promise.all(
       client.masters.map(async (master) => {
         const node = await Promise.resolve(client.nodeClient(master as never)).catch(explained);
         return {
-          name: master.address,
-          send: (args: string[]) => (node as NodeRedisClient).sendCommand(args).catch(explained),
+          send: (args: string[]) => (node as NodeRedisClient).sendCommand(args, PLAIN).catch(explained),
         };
       }),
     );
@@ -121,16 +127,8 @@ function ioRedisCluster(client: IoRedisClient & Partial<IoRedisCluster>): Connec
       // One that was told to connect when it is needed.
       if (nodes().length === 0) await send(['PING']);
       if (nodes().length === 0) explained(CLOSED);
-      return nodes().map(masterOf);
+      return nodes().map((node) => ({ send: callOf(node as IoRedisClient) }));
     },
-  };
-}
-
-function masterOf(node: unknown): Master {
-  const { options } = node as { options?: { host?: string; port?: number } };
-  return {
-    name: `${options?.host ?? ''}:${String(options?.port ?? '')}`,
-    send: callOf(node as IoRedisClient),
   };
 }
 
@@ -150,6 +148,19 @@ function assertMaster(client: object): void {
       'ERR_SESSION_OPTIONS',
       'Wrong options for RedisStore: "client" reads from replicas, where a session that has ended may still live; ' +
         "give it one with scaleReads: 'master', role: 'master' and without readOnly.",
+    );
+}
+
+/** It would be put before some of our keys and not before others, nor before the pattern that finds them. */
+function assertNoPrefix(client: unknown): void {
+  const { _keyPrefix, options } = (client ?? {}) as {
+    _keyPrefix?: string;
+    options?: { keyPrefix?: string; redisOptions?: { keyPrefix?: string } };
+  };
+  if (_keyPrefix ?? options?.keyPrefix ?? options?.redisOptions?.keyPrefix)
+    throw new SessionError(
+      'ERR_SESSION_OPTIONS',
+      'Wrong options for RedisStore: "client" has a keyPrefix; give the store a "prefix" and a client without one.',
     );
 }
 

@@ -20,6 +20,8 @@ export interface Format {
   /** As the contract's, with the end that is wanted. */
   extend(key: SessionKey, end: End): Promise<boolean>;
   remove(key: SessionKey): Promise<boolean>;
+  /** The names of what it keeps for a session, on one master. */
+  namesOf(key: SessionKey): readonly [string, ...string[]];
 }
 
 export interface FormatOptions {
@@ -28,6 +30,8 @@ export interface FormatOptions {
   /** The name of a session's key in Redis. */
   readonly nameOf: (key: SessionKey) => string;
   readonly serializer: Serializer | undefined;
+  /** How long a session lives that brings no expiry of its own, ms. */
+  readonly lifeOf: (session: StoredSession) => number;
   /** Whether Redis is told the ends of living sessions. */
   readonly expires: boolean;
 }

@@ -1,24 +1,31 @@
-// Going through the keys of a store, a page at a time: all of them by SCAN, one master after the other, or a user's by
-// ZSCAN. Both return each key that is there all the while, and may return more of them than a page holds: then the next
-// page asks from the same place again, and leaves out what was listed.
+// Going through the keys of a store, a page at a time: all of them by SCAN, one master after the other, or a user's in the
+// order in which they came. What is there all the while is listed once at least. A page may find more than it has room for:
+// then the next one asks from the same place again, and leaves out what was listed.
+//
+// A cursor of SCAN means something to the very process that gave it, and to no other: not to one that was restarted, nor to
+// the replica that took over. So each is told by the id of its run. One that is not known begins anew, and may list again.
 import { SessionError } from '../../core/errors.js';
 import type { Connection, Master } from './client.js';
 import { pairsOf } from './replies.js';
 
 export interface Place {
-  /** The master that is gone through; before it come those with smaller names. */
-  readonly master: string;
-  /** Redis's own cursor. */
+  /** Runs that are done, and the one that is gone through; `''`: none yet. For a user's keys there are none. */
+  readonly done: readonly string[];
+  readonly run: string;
+  /** Redis's own cursor; of a user's keys, when the last one came. */
   readonly at: string;
   /** Marks of what was found there and listed already. */
   readonly seen: readonly string[];
 }
 
-export const START: Place = { master: '', at: '0', seen: [] };
+export const START: Place = { done: [], run: '', at: '0', seen: [] };
 
 /** Hex digits. */
 export const MARK_LENGTH = 16;
 const MARK = /^[0-9a-f]{16}$/;
+/** So many hex digits of a run's id tell it from those of other masters. */
+const RUN_LENGTH = 12;
+const RUN = /^([0-9a-f]{12})?$/;
 
 /** Redis counts with 64 bits. */
 const MAX_CURSOR = 2n ** 64n - 1n;
@@ -47,56 +54,66 @@ export async function scan(
   place: Place,
   { pattern, type, count }: ScanOptions,
 ): Promise<Found<string>> {
-  const masters = (await connection.masters()).sort(byName);
-  let { at } = place;
-  let master = masters.find(({ name }) => name >= place.master);
-  if (master?.name !== place.master) at = '0';
+  const masters = await Promise.all(
+    (await connection.masters()).map(async (master) => ({ master, run: await runOf(master) })),
+  );
   let from = place;
-  for (let round = 0; master !== undefined; round++) {
-    if (round > 0 || at !== place.at || master.name !== place.master)
-      from = { master: master.name, at, seen: [] };
-    const args = ['SCAN', at, 'MATCH', pattern, 'COUNT', String(count), 'TYPE', type];
-    const [next, keys] = (await master.send(args)) as [unknown, unknown[]];
-    at = String(next);
-    const { name } = master;
-    if (at === '0') master = masters.find((other) => other.name > name);
+  for (let round = 0; ; round++) {
+    const left = masters.filter(({ run }) => !from.done.includes(run));
+    const current = left.find(({ run }) => run === from.run) ?? left[0];
+    if (current === undefined) return { entries: [], from, next: null };
+    const { master, run } = current;
+    if (run !== from.run) from = { done: from.done, run, at: '0', seen: [] };
+    const args = ['SCAN', from.at, 'MATCH', pattern, 'COUNT', String(count), 'TYPE', type];
+    const [cursor, keys] = (await master.send(args)) as [unknown, unknown[]];
+    const at = String(cursor);
+    const next =
+      at === '0' ? { ...START, done: [...from.done, run] } : { done: from.done, run, at, seen: [] };
     if (keys.length > 0 || round >= ROUNDS)
-      return {
-        entries: keys.map(String),
-        from,
-        next: master === undefined ? null : { master: master.name, at, seen: [] },
-      };
+      return { entries: keys.map(String), from, next: at === '0' && left.length === 1 ? null : next };
+    from = next;
   }
-  return { entries: [], from, next: null };
 }
 
-const byName = (a: Master, b: Master): number => (a.name < b.name ? -1 : Number(a.name > b.name));
+/** The id of a server's run: another one after each start. */
+async function runOf({ send }: Master): Promise<string> {
+  const [, id] = /^run_id:([0-9a-f]+)/m.exec(String(await send(['INFO', 'server']))) ?? [];
+  if (id === undefined)
+    throw new SessionError('ERR_SESSION_STORE', 'The session store failed: INFO of Redis has no run_id.');
+  return id.slice(0, RUN_LENGTH);
+}
 
-/** The next members of a sorted set, with their scores. */
+/** The next members of a sorted set, with their scores, in order. */
 export async function scanSet(
   connection: Connection,
   key: string,
   place: Place,
-  count: number,
+  { count, markOf }: { readonly count: number; readonly markOf: (member: string) => string },
 ): Promise<Found<[string, number]>> {
-  const reply = await connection.send(key, ['ZSCAN', key, place.at, 'COUNT', String(count)]);
-  const [next, members] = reply as [unknown, unknown];
-  const at = String(next);
-  return { entries: pairsOf(members), from: place, next: at === '0' ? null : { ...START, at } };
+  // Those of one moment stand together.
+  const limit = count + place.seen.length;
+  const args = ['ZRANGEBYSCORE', key, place.at, '+inf', 'WITHSCORES', 'LIMIT', '0', String(limit)];
+  const entries = pairsOf(await connection.send(key, args));
+  const [, last] = entries.at(-1) ?? [];
+  if (last === undefined || entries.length < limit) return { entries, from: place, next: null };
+  const seen = entries.filter(([, score]) => score === last).map(([member]) => markOf(member));
+  return { entries, from: place, next: { ...START, at: String(last), seen } };
 }
 
-export function cursorOf(place: Place): string {
-  return Buffer.from(JSON.stringify([place.master, place.at, ...place.seen])).toString('base64url');
+export function cursorOf({ done, run, at, seen }: Place): string {
+  return Buffer.from(JSON.stringify([done, run, at, ...seen])).toString('base64url');
 }
 
 /** @throws {SessionError} ERR_SESSION_CURSOR */
 export function placeOf(cursor: string | undefined): Place {
   if (cursor === undefined) return START;
   try {
-    const [master, at, ...seen] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown[];
-    const isPlace = typeof master === 'string' && typeof at === 'string' && /^\d{1,20}$/.test(at);
+    const [done, run, at, ...seen] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown[];
+    const isRun = (value: unknown): boolean => typeof value === 'string' && RUN.test(value);
+    const isPlace = Array.isArray(done) && done.every(isRun) && isRun(run);
+    const isAt = typeof at === 'string' && /^\d{1,20}$/.test(at) && BigInt(at) <= MAX_CURSOR;
     const isSeen = seen.every((mark) => typeof mark === 'string' && MARK.test(mark));
-    if (isPlace && isSeen && BigInt(at) <= MAX_CURSOR) return { master, at, seen: seen as string[] };
+    if (isPlace && isAt && isSeen) return { done, run, at, seen } as Place;
   } catch {
     // As any other text that is none.
   }

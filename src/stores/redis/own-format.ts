@@ -42,14 +42,14 @@ local function expire(key, due, now)
 end
 `;
 
-/** now, the version that must be there ('' for none), the text, its end, how: 'living', 'closed'; 1 to expire */
+/** now, '=' and the version that must be there ('' for nothing), the text, its end, how: 'living', 'closed'; 1 to expire */
 const PUT = script(`${LOOK}
 local key, now, expected, text, due, as = KEYS[1], tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local kind, ends, found = look(key, -1)
 if kind == 'fault' then return found end
 if expected == '' then
   if ends > now then return 0 end
-elseif kind ~= 'living' or ends <= now or string.match(found, '^[^\\n]*\\n([^\\n]*)\\n') ~= expected then
+elseif kind ~= 'living' or ends <= now or '=' .. string.match(found, '^[^\\n]*\\n([^\\n]*)\\n') ~= expected then
   return 0
 end
 if as == 'closed' then
@@ -90,29 +90,16 @@ export class OwnFormat implements Format {
   }
 
   async read(key: SessionKey): Promise<Stored | null> {
-    const { connection, nameOf } = this.#options;
-    const name = nameOf(key);
-    let text: unknown;
-    try {
-      text = await connection.send(name, ['GET', name]);
-    } catch (error) {
-      if (!isWrongType(error)) throw error;
-      // One that has ended.
-      text = await connection.send(name, ['HGET', name, 'text']).catch((fault: unknown) => {
-        if (isWrongType(fault)) return null;
-        throw fault;
-      });
-      if (text === null) throw corrupt();
-    }
+    const text = await this.#textOf(key);
     if (text === null) return null;
-    const stored = storedIn(key, text as string);
+    const stored = storedIn(key, text);
     return { ...stored, record: { ...stored.record, data: await this.#dataIn(stored.record) } };
   }
 
   async put(record: SessionRecord, end: End, expectedVersion: string | null): Promise<boolean> {
     const { serializer, expires } = this.#options;
     const body = serializer?.stringify(JSON.parse(record.data) as StoredSession) ?? record.data;
-    const expected = expectedVersion === null ? '' : versionText(expectedVersion);
+    const expected = expectedVersion === null ? '' : `=${versionText(expectedVersion)}`;
     const as = isLiving(record) ? 'living' : 'closed';
     // What has ended goes, whatever becomes of the living.
     const flag = expires || as === 'closed' ? '1' : '0';
@@ -129,9 +116,30 @@ export class OwnFormat implements Format {
     return this.#run(REMOVE, key);
   }
 
+  namesOf(key: SessionKey): [string] {
+    return [this.#options.nameOf(key)];
+  }
+
+  async #textOf(key: SessionKey, isSecondLook = false): Promise<string | null> {
+    const { connection } = this.#options;
+    const [name] = this.namesOf(key);
+    try {
+      return (await connection.send(name, ['GET', name])) as string | null;
+    } catch (error) {
+      if (!isWrongType(error)) throw error;
+    }
+    // One that has ended, and may be gone by now.
+    const text = await connection.send(name, ['HGET', name, 'text']).catch((error: unknown) => {
+      throw isWrongType(error) ? corrupt() : error;
+    });
+    if (text !== null) return text as string;
+    if (isSecondLook) throw corrupt();
+    return this.#textOf(key, true);
+  }
+
   async #run(step: Script, key: SessionKey, ...args: readonly string[]): Promise<boolean> {
-    const { connection, clock, nameOf } = this.#options;
-    return (await run(connection, step, [nameOf(key)], String(clock.now()), ...args)) === 1;
+    const { connection, clock } = this.#options;
+    return Number(await run(connection, step, this.namesOf(key), String(clock.now()), ...args)) === 1;
   }
 
   /** @throws {SessionError} ERR_SESSION_CORRUPT */

@@ -37,11 +37,7 @@ export class OwnerIndex {
   }
 
   keyOf(owner: string): string {
-    return this.nameOf(ownerName(owner));
-  }
-
-  nameOf(name: string): string {
-    return `${this.#prefix}${name}`;
+    return `${this.#prefix}${ownerName(owner)}`;
   }
 
   /**
@@ -50,7 +46,7 @@ export class OwnerIndex {
    * @returns Some others that came long ago: whoever logs in again and again has old ones looked at.
    */
   async add(owner: string, key: SessionKey, lifeMs: number | null): Promise<SessionKey[]> {
-    const now = this.#clock.now();
+    const now = Math.floor(this.#clock.now());
     const life = lifeMs === null ? '' : String(Math.max(Math.ceil(lifeMs), 1));
     const found = await run(this.#connection, ADD, [this.keyOf(owner)], String(now), key, life);
     return this.settled(pairsOf(found)).filter((other) => other !== key);

@@ -22,7 +22,9 @@ export interface End {
   readonly isOwn: boolean;
 }
 
-export const timeText = (ms: number): string => String(Math.min(Math.floor(ms), NEVER)).padStart(DIGITS, '0');
+/** An end before 1970 has come too. */
+export const timeText = (ms: number): string =>
+  String(Math.max(Math.min(Math.floor(ms), NEVER), 0)).padStart(DIGITS, '0');
 
 /** How the first line says whose end it is. */
 export const signOf = ({ isOwn }: End): string => (isOwn ? '+' : '-');

@@ -3,7 +3,7 @@ import { SessionError } from '../../core/errors.js';
 
 const ADVICE: readonly (readonly [RegExp, string])[] = [
   [
-    /(client|connection) is (closed|offline)/i,
+    /(client|connection) is closed/i,
     'the client is not connected: `await client.connect()` before the first request, and close it after the last',
   ],
   [
@@ -22,9 +22,11 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   ],
   [/^(MOVED|ASK|CROSSSLOT)\b/, 'the server is a node of a cluster: use a cluster client'],
   [
-    /ECONN|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH|socket closed|disconnects client|connection timeout/i,
+    /ECONN|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH|socket closed|disconnects client|connection timeout|client is offline|stream isn't writeable/i,
     'the server cannot be reached',
   ],
+  [/max retries per request|command timed out|CommandTimeout|TimeoutError/i, 'the server does not answer'],
+  [/(^|-)(MISCONF|NOREPLICAS)\b/, 'the server takes no writes: its disk or its replicas are missing'],
   [/^CLUSTERDOWN\b/, 'the cluster has no master for some of its slots'],
   [
     /^WRONGTYPE\b|SESSION-FOREIGN/,
@@ -42,6 +44,10 @@ export const isScriptMissing = (error: unknown): boolean => messageOf(error).inc
 /** Whether a value is of another type than the command is for. */
 export const isWrongType = (error: unknown): boolean =>
   error instanceof Error && /^WRONGTYPE\b/.test(messageOf(error.cause));
+
+/** Whether one of our scripts found what is none of ours. */
+export const isForeign = (error: unknown): boolean =>
+  error instanceof Error && messageOf(error.cause).includes('SESSION-FOREIGN');
 
 /**
  * Rejects with an error that says what to do. The client's own error is no part of it: those of both clients can hold
@@ -66,7 +72,8 @@ export const toldOf = (error: unknown): Error =>
   new Error(messageOf(error).replace(/, with args beginning with:.*$/s, ''));
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message || error.name : String(error);
+  // Some of node-redis have no message.
+  return error instanceof Error ? error.message || error.constructor.name : String(error);
 }
 
 /** A reply of names and numbers: flat as RESP2 has it, in pairs or as an object as RESP3 has it. */

@@ -1,38 +1,52 @@
-// Sessions that are revoked by the time they began: a hash of moments, by user, with a name for its last change. A process
-// asks for that once a second at most, together with a session, so that what another one revokes is refused a second
-// later. No number: one that was lost with its server, or in a failover, would be given to another change.
+// Sessions that are revoked by the time they began: a sorted set of moments, each with its user and for how long it counts,
+// in the order in which they came. A process asks for the latest once a second at most, together with a session, so that
+// what another one revokes is refused a second later.
 import type { Clock } from '../../core/clock.js';
 import type { SessionRecord } from '../../core/contract.js';
-import { newVersion } from '../../core/record.js';
 import type { Connection } from './client.js';
 import { ownerName, type OwnerIndex } from './owner-index.js';
+import { NEVER } from './record-text.js';
 import { pairsOf } from './replies.js';
 import { run, script } from './script.js';
 
 const LOOK_MS = 1_000;
 const EVERYBODY = '*';
-/** The field that names the last change. */
-const LAST_CHANGE = '#';
-/** Moments of users without a session are kept so long: one of theirs may be on its way to another id. */
-const KEPT_MS = 24 * 3_600_000;
-/** How many moments of others are looked at with each that is added. */
+/** A moment counts so much longer than the user's sessions live: one of theirs may be on its way to another id, ms. */
+const MARGIN_MS = 24 * 3_600_000;
+/** How far the clock of a server that takes over may be behind that of the one before it, ms. */
+const OVERLAP_MS = 10_000;
+/** How many are read in one go. */
+const MANY = 10_000;
+const SWEEP_MS = 3_600_000;
+/** How many others are looked at with each that is added. */
 const SAMPLE = 4;
 
-/** the field, the moment, a name for this change */
+/** now, what is revoked. Of the others those go that count no more. */
 const REVOKE = script(`
-local before = tonumber(redis.call('HGET', KEYS[1], ARGV[1]))
-if before and before >= tonumber(ARGV[2]) then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2], '${LAST_CHANGE}', ARGV[3])
+local time = redis.call('TIME')
+redis.call('ZADD', KEYS[1], string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)), ARGV[2])
+for _, other in ipairs(redis.call('ZRANDMEMBER', KEYS[1], ${String(SAMPLE)})) do
+  local till = tonumber(string.match(other, ' (%d+)$'))
+  if till and till < tonumber(ARGV[1]) then redis.call('ZREM', KEYS[1], other) end
+end
 return 1`);
+
+interface Moment {
+  readonly before: number;
+  /** Until when it counts: then none of the sessions that it is about can be left. */
+  readonly till: number;
+}
 
 export class Revocations {
   readonly #connection: Connection;
   readonly #clock: Clock;
   readonly #owners: OwnerIndex;
   readonly #key: string;
-  #moments: ReadonlyMap<string, number> = new Map();
-  #lastChange: unknown = null;
+  readonly #moments = new Map<string, Moment>();
+  /** When the last one came that was read, by the server's clock. */
+  #newest = -Infinity;
   #lookedAt = -Infinity;
+  #sweptAt = -Infinity;
   #looking: Promise<void> | undefined;
 
   constructor(connection: Connection, clock: Clock, owners: OwnerIndex, key: string) {
@@ -54,8 +68,8 @@ export class Revocations {
   /** By what was known when `look` was last called. */
   isRevoked({ createdAt, owner }: Pick<SessionRecord, 'createdAt' | 'owner'>): boolean {
     if (this.isEmpty) return false;
-    if (createdAt < (this.#moments.get(EVERYBODY) ?? -Infinity)) return true;
-    return owner !== undefined && createdAt < (this.#moments.get(ownerName(owner)) ?? -Infinity);
+    const isBefore = (name: string): boolean => createdAt < (this.#moments.get(name)?.before ?? -Infinity);
+    return isBefore(EVERYBODY) || (owner !== undefined && isBefore(ownerName(owner)));
   }
 
   /** Those who ask at the same time share one look. */
@@ -66,39 +80,56 @@ export class Revocations {
     return this.#looking;
   }
 
-  async #look(): Promise<void> {
-    const now = this.#clock.now();
-    const lastChange = await this.#connection.send(this.#key, ['HGET', this.#key, LAST_CHANGE]);
-    if (lastChange !== this.#lastChange) {
-      const found = pairsOf(await this.#connection.send(this.#key, ['HGETALL', this.#key]));
-      const moments = new Map(this.#moments);
-      // On top of what is known: a slow look must not take back what was revoked meanwhile.
-      for (const [field, moment] of found)
-        if (field !== LAST_CHANGE) moments.set(field, Math.max(moments.get(field) ?? -Infinity, moment));
-      this.#moments = moments;
-      this.#lastChange = lastChange;
-    }
-    this.#lookedAt = now;
-  }
-
   /** Says it to every process. */
   async revoke(before: number, owner?: string): Promise<void> {
-    const field = owner === undefined ? EVERYBODY : ownerName(owner);
-    await run(this.#connection, REVOKE, [this.#key], field, String(before), newVersion());
-    // Not one that began before.
-    await this.#look();
-    await this.#tend();
+    const name = owner === undefined ? EVERYBODY : ownerName(owner);
+    const now = this.#clock.now();
+    const till = owner === undefined ? NEVER : await this.#endOf(owner);
+    const moment = `${name} ${String(before)} ${String(till)}`;
+    await run(this.#connection, REVOKE, [this.#key], String(now), moment);
+    this.#learn(moment);
   }
 
-  /** Forgets moments of users who have had no session since. */
-  async #tend(): Promise<void> {
-    const args = ['HRANDFIELD', this.#key, String(SAMPLE), 'WITHVALUES'];
-    const before = this.#clock.now() - KEPT_MS;
-    for (const [field, moment] of pairsOf(await this.#connection.send(this.#key, args))) {
-      if (field === LAST_CHANGE || field === EVERYBODY || moment >= before) continue;
-      const index = this.#owners.nameOf(field);
-      if (Number(await this.#connection.send(index, ['EXISTS', index])) === 0)
-        await this.#connection.send(this.#key, ['HDEL', this.#key, field]);
+  /** When the last session of a user has ended that is there now. */
+  async #endOf(owner: string): Promise<number> {
+    const index = this.#owners.keyOf(owner);
+    const left = Number(await this.#connection.send(index, ['PTTL', index]));
+    return left === -1 ? NEVER : this.#clock.now() + Math.max(left, 0) + MARGIN_MS;
+  }
+
+  async #look(): Promise<void> {
+    const now = this.#clock.now();
+    let from = Math.max(this.#newest - OVERLAP_MS, 0);
+    for (let skip = 0; ;) {
+      const limit = ['LIMIT', String(skip), String(MANY)];
+      const args = ['ZRANGEBYSCORE', this.#key, String(from), '+inf', 'WITHSCORES', ...limit];
+      const found = pairsOf(await this.#connection.send(this.#key, args));
+      for (const [moment] of found) this.#learn(moment);
+      const [, last] = found.at(-1) ?? [];
+      if (last !== undefined) this.#newest = last;
+      if (last === undefined || found.length < MANY) break;
+      // On with those that came in the same moment as the last one.
+      const isLast = ([, at]: [string, number]): boolean => at === last;
+      skip = found.filter(isLast).length + (last === from ? skip : 0);
+      from = last;
     }
+    this.#lookedAt = now;
+    this.#sweep(now);
+  }
+
+  /** A moment is never taken back. */
+  #learn(moment: string): void {
+    const [name = '', before, till] = moment.split(' ');
+    const known = this.#moments.get(name);
+    this.#moments.set(name, {
+      before: Math.max(Number(before), known?.before ?? -Infinity),
+      till: Math.max(Number(till), known?.till ?? -Infinity),
+    });
+  }
+
+  #sweep(now: number): void {
+    if (now - this.#sweptAt < SWEEP_MS) return;
+    this.#sweptAt = now;
+    for (const [name, { till }] of this.#moments) if (till < now) this.#moments.delete(name);
   }
 }
