@@ -20,6 +20,8 @@ const TABS = 3;
 const PAUSE_MS = 50;
 /** Good answers for so long: the fault is over. */
 const CALM_MS = 1_000;
+/** How often a session is looked at, at most. */
+const LOOKS = 10;
 const LONGEST_WAIT_MS = 30_000;
 
 export interface App {
@@ -229,7 +231,12 @@ export class Load {
   }
 
   async #look({ cookie, fate, counted, set }: Session, outcome: Outcome): Promise<void> {
-    const { status, body } = await this.get('/all', cookie);
+    let { status, body } = await this.get('/all', cookie);
+    // What the load did is over; a machine that is busy with something else is asked again.
+    for (let attempt = 1; status !== 200 && attempt < LOOKS; attempt++) {
+      await pause(500);
+      ({ status, body } = await this.get('/all', cookie));
+    }
     if (status !== 200) throw new Error(`What is stored cannot be seen: ${String(status)}.`);
     const isOut = body['isOut'] === true;
     if (fate === 'destroyed') {

@@ -1,5 +1,6 @@
 // A Redis cluster of the test's own: three masters with a replica each, or more; and the moving of slots between them.
 import { execFile } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 import { startRedis, type Redis } from './redis.js';
@@ -27,6 +28,8 @@ const startNode = (port?: number): Promise<Redis> =>
     args: [
       ...['--cluster-enabled', 'yes', '--cluster-config-file', 'nodes.conf'],
       ...['--cluster-node-timeout', String(NODE_TIMEOUT_MS)],
+      // A replica is given its master's data at once.
+      ...['--repl-diskless-sync-delay', '0'],
     ],
   });
 
@@ -63,7 +66,16 @@ export async function startRedisCluster(): Promise<RedisCluster> {
     },
   };
   await everybodyKnows(nodes, ask);
+  await replicasFollow(nodes, ask);
   return cluster;
+}
+
+/** Waits until half of the nodes are replicas that have what their masters have. */
+async function replicasFollow(nodes: readonly Redis[], ask: RedisCluster['ask']): Promise<void> {
+  for (let following = 0; following < nodes.length / 2; await sleep(50)) {
+    const infos = await Promise.all(nodes.map(({ port }) => ask(port, 'INFO', 'replication')));
+    following = infos.filter((info) => info.includes('master_link_status:up')).length;
+  }
 }
 
 /** Waits until each node says that the cluster is whole. */
@@ -73,6 +85,6 @@ async function everybodyKnows(nodes: readonly Redis[], ask: RedisCluster['ask'])
       const info = await ask(port, 'CLUSTER', 'INFO');
       isWhole =
         info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${String(nodes.length)}`);
-      if (!isWhole) await new Promise((resolve) => setTimeout(resolve, 50));
+      if (!isWhole) await sleep(50);
     }
 }
