@@ -1,7 +1,5 @@
 // Sessions in Redis: one server, one with Sentinel, or a cluster. Every write is one atomic step on one key, so that
 // processes never overwrite each other unseen.
-import type { EventEmitter } from 'node:events';
-
 import { answer, type Callback } from '../core/callback.js';
 import type {
   BrokenRecord,
@@ -14,43 +12,22 @@ import type {
 } from '../core/contract.js';
 import { SessionError } from '../core/errors.js';
 import { isHandle } from '../core/ids.js';
-import { checkOptions, type Fields } from '../core/options.js';
 import { isLiving } from '../core/record.js';
 import { sessionOf } from './express-face.js';
-import { connectionOf, type Connection, type RedisClient } from './redis/client.js';
+import { connectionOf, type Connection } from './redis/client.js';
+import { followClient } from './redis/client-events.js';
 import { ConnectFormat } from './redis/connect-format.js';
-import type { Format, Serializer } from './redis/format.js';
+import type { Format } from './redis/format.js';
 import { cursorOf, MARK_LENGTH, placeOf, scan, scanSet, START, type Place } from './redis/listing.js';
 import { OwnerIndex } from './redis/owner-index.js';
 import { OwnFormat } from './redis/own-format.js';
 import { NEVER, type Stored } from './redis/record-text.js';
-import { toldOf } from './redis/replies.js';
+import { checkRedisStoreOptions, type RedisStoreOptions } from './redis/options.js';
 import { Revocations } from './redis/revocations.js';
 import type { StoredSession } from './session.js';
-import { recordStoreFields } from './store-options.js';
-import { RecordStore, type RecordStoreOptions } from './store.js';
+import { RecordStore } from './store.js';
 
-export interface RedisStoreOptions extends RecordStoreOptions {
-  /** A client of redis or ioredis, connected by you and closed by you. */
-  client: RedisClient;
-  /** What the names of the keys begin with. Default `'sess:'`. */
-  prefix?: string;
-  /** Life of a session that brings no expiry of its own, seconds, or what says it of a session. Default one day. */
-  ttl?: number | ((session: StoredSession) => number);
-  /** How many keys Redis looks at in one go of SCAN. Default 100. */
-  scanCount?: number;
-  /** Default: JSON. */
-  serializer?: Serializer;
-  /** Redis keeps sessions for ever; their own ends count all the same. Default false. */
-  disableTTL?: boolean;
-  /** A touch moves no end. Default false. */
-  disableTouch?: boolean;
-  /**
-   * `'connect-redis'`: sessions are kept as connect-redis 7 to 10 keeps them, so that both serve them side by side, while
-   * an application changes over. Ids are kept as they are then (`idAtRest: 'plain'`). Default: the store's own.
-   */
-  format?: 'connect-redis';
-}
+export type { RedisStoreOptions };
 
 const DAY_SECONDS = 86_400;
 /** Not a part of any id or handle, so that no session has such a key. */
@@ -68,39 +45,6 @@ interface Keys {
   /** Of a user's, those that came long ago. */
   readonly settled?: SessionKey[];
 }
-
-const redisStoreSchema = (fields: Fields) => {
-  const { z, field } = fields;
-  const flag = field(z.boolean(), 'true or false');
-  return z.strictObject({
-    ...recordStoreFields(fields),
-    // What it must be, its adapter says.
-    client: z.any().optional(),
-    prefix: field(
-      z.string().refine((prefix) => !/[{}]/.test(prefix)),
-      'a text without { and }, which would put all sessions on one master of a cluster',
-    ),
-    ttl: field(
-      z
-        .number()
-        .positive()
-        .or(z.custom((value) => typeof value === 'function')),
-      'a number of seconds above 0, or a function that returns one',
-    ),
-    scanCount: field(z.int().positive(), 'a whole number above 0'),
-    serializer: field(
-      z.custom(
-        (value) =>
-          typeof (value as Serializer | null)?.parse === 'function' &&
-          typeof (value as Serializer).stringify === 'function',
-      ),
-      'an object with parse(text) and stringify(session)',
-    ),
-    disableTTL: flag,
-    disableTouch: flag,
-    format: field(z.literal('connect-redis'), "'connect-redis', or nothing"),
-  });
-};
 
 /**
  * Sessions in Redis 6.2 or later. The client is handed in, a server of its own, Sentinel or a cluster; it is never closed
@@ -135,12 +79,7 @@ export class RedisStore extends RecordStore {
 
   /** @throws {SessionError} ERR_SESSION_OPTIONS */
   constructor(options: RedisStoreOptions) {
-    checkOptions('RedisStore', redisStoreSchema, options);
-    if (options.format !== undefined && options.idAtRest === 'sha256')
-      throw new SessionError(
-        'ERR_SESSION_OPTIONS',
-        'Wrong options for RedisStore: format \'connect-redis\' needs ids as they are; leave "idAtRest" away.',
-      );
+    checkRedisStoreOptions(options);
     const { client, prefix = 'sess:', ttl = DAY_SECONDS, scanCount = 100, serializer } = options;
     const { disableTTL = false, disableTouch = false, format, ...rest } = options;
     super(format === undefined ? rest : { ...rest, idAtRest: 'plain' });
@@ -164,7 +103,11 @@ export class RedisStore extends RecordStore {
     const besides = format === undefined ? prefix : `@${prefix}`;
     this.#owners = new OwnerIndex(this.#connection, this.clock, `${besides}${OWNERS}`);
     this.#revocations = new Revocations(this.#connection, this.clock, this.#owners, `${besides}${REVOKED}`);
-    this.#unfollow = this.#follow(client as unknown as EventEmitter);
+    this.#unfollow = followClient(client, {
+      connect: () => this.emit('connect'),
+      disconnect: () => this.emit('disconnect'),
+      error: (error) => this.report(error),
+    });
   }
 
   override async find(key: SessionKey): Promise<SessionRecord | null> {
@@ -404,29 +347,6 @@ export class RedisStore extends RecordStore {
       owner,
       keys.filter((_, at) => entries[at] === null),
     );
-  }
-
-  /** Passes on what the client tells of its connection. */
-  #follow(client: EventEmitter): () => void {
-    const { isReady, status } = client as { isReady?: boolean; status?: string };
-    let isConnected = isReady ?? status === 'ready';
-    const become = (next: boolean): void => {
-      if (next === isConnected) return;
-      isConnected = next;
-      this.emit(next ? 'connect' : 'disconnect');
-    };
-    const listeners: Readonly<Record<string, (...args: unknown[]) => void>> = {
-      ready: () => become(true),
-      reconnecting: () => become(false),
-      close: () => become(false),
-      end: () => become(false),
-      // Those of ioredis have the command, and with it the password.
-      error: (error) => this.report(toldOf(error)),
-    };
-    for (const [event, listener] of Object.entries(listeners)) client.on(event, listener);
-    return () => {
-      for (const [event, listener] of Object.entries(listeners)) client.off(event, listener);
-    };
   }
 }
 

@@ -273,7 +273,7 @@ describe('the tables of the README', () => {
   });
 
   it('name every option of the Redis store', () => {
-    const own = membersOf('src/stores/redis-store.ts', 'RedisStoreOptions');
+    const own = membersOf('src/stores/redis/options.ts', 'RedisStoreOptions');
     const inherited = membersOf('src/stores/store.ts', 'RecordStoreOptions');
     expect(firstCells('### Options of the Redis store').sort()).toEqual([...own, ...inherited].sort());
   });
