@@ -22,10 +22,13 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   ],
   [/^(MOVED|ASK|CROSSSLOT)\b/, 'the server is a node of a cluster: use a cluster client'],
   [
-    /ECONN|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH|socket closed|disconnects client|connection timeout|client is offline|stream isn't writeable/i,
+    /ECONN|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH|socket closed|disconnects client|connection timeout|client is offline|stream isn't writeable|cluster isn't ready|none of (startup nodes|the sentinels)|nodes are unavailable|refresh slots cache|sentinels are unreachable/i,
     'the server cannot be reached',
   ],
-  [/max retries per request|command timed out|CommandTimeout|TimeoutError/i, 'the server does not answer'],
+  [
+    /max retries per request|(socket|command) timeout|timeout waiting|command timed out|CommandTimeout|TimeoutError/i,
+    'the server does not answer',
+  ],
   [/(^|-)(MISCONF|NOREPLICAS)\b/, 'the server takes no writes: its disk or its replicas are missing'],
   [/^CLUSTERDOWN\b/, 'the cluster has no master for some of its slots'],
   [

@@ -45,6 +45,8 @@ export class Revocations {
   readonly #moments = new Map<string, Moment>();
   /** When the last one came that was read, by the server's clock. */
   #newest = -Infinity;
+  /** When that was, by the own clock. */
+  #learnedAt = 0;
   #lookedAt = -Infinity;
   #sweptAt = -Infinity;
   #looking: Promise<void> | undefined;
@@ -84,7 +86,7 @@ export class Revocations {
   async revoke(before: number, owner?: string): Promise<void> {
     const name = owner === undefined ? EVERYBODY : ownerName(owner);
     const now = this.#clock.now();
-    const till = owner === undefined ? NEVER : await this.#endOf(owner);
+    const till = owner === undefined || before > now ? NEVER : await this.#endOf(owner);
     const moment = `${name} ${String(before)} ${String(till)}`;
     await run(this.#connection, REVOKE, [this.#key], String(now), moment);
     this.#learn(moment);
@@ -99,14 +101,19 @@ export class Revocations {
 
   async #look(): Promise<void> {
     const now = this.#clock.now();
-    let from = Math.max(this.#newest - OVERLAP_MS, 0);
+    // Since the newest came a while has passed, and what comes now is later, by a clock that is behind too.
+    const overlap = Math.max(OVERLAP_MS - (this.#lookedAt - this.#learnedAt), 0);
+    let from = Math.max(this.#newest + 1 - overlap, 0);
     for (let skip = 0; ;) {
       const limit = ['LIMIT', String(skip), String(MANY)];
       const args = ['ZRANGEBYSCORE', this.#key, String(from), '+inf', 'WITHSCORES', ...limit];
       const found = pairsOf(await this.#connection.send(this.#key, args));
       for (const [moment] of found) this.#learn(moment);
       const [, last] = found.at(-1) ?? [];
-      if (last !== undefined) this.#newest = last;
+      if (last !== undefined && last !== this.#newest) {
+        this.#newest = last;
+        this.#learnedAt = now;
+      }
       if (last === undefined || found.length < MANY) break;
       // On with those that came in the same moment as the last one.
       const isLast = ([, at]: [string, number]): boolean => at === last;

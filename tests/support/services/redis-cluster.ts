@@ -72,9 +72,10 @@ export async function startRedisCluster(): Promise<RedisCluster> {
 
 /** Waits until half of the nodes are replicas that have what their masters have. */
 async function replicasFollow(nodes: readonly Redis[], ask: RedisCluster['ask']): Promise<void> {
-  for (let following = 0; following < nodes.length / 2; await sleep(50)) {
+  for (let following = 0; following < nodes.length / 2;) {
     const infos = await Promise.all(nodes.map(({ port }) => ask(port, 'INFO', 'replication')));
     following = infos.filter((info) => info.includes('master_link_status:up')).length;
+    await sleep(50);
   }
 }
 
