@@ -22,6 +22,8 @@ export interface BreakerLimits {
 
 export class Breaker {
   readonly #policy;
+  /** The last call did not fail. Then there is nothing to count, and calls are not led through the policy: 5 us each. */
+  #isCalm = true;
 
   constructor(clock: Clock, { failures = 5, retryAfterMs = 1_000 }: BreakerLimits = {}) {
     const breaker = new ConsecutiveBreaker(failures);
@@ -31,10 +33,25 @@ export class Breaker {
 
   /** @throws {SessionError} ERR_SESSION_STORE_DOWN, at once, while the store is left alone */
   async run<T>(call: () => Promise<T>): Promise<T> {
+    if (!this.#isCalm) return this.#counted(call);
+    try {
+      return await call();
+    } catch (error) {
+      if (isStoreFault(error) && this.#policy.state === CircuitState.Closed) {
+        this.#isCalm = false;
+        await this.#policy.execute(() => Promise.reject(error as Error)).catch(() => undefined);
+      }
+      throw error;
+    }
+  }
+
+  async #counted<T>(call: () => Promise<T>): Promise<T> {
     // One call tries whether the store is there again. The others do not wait for what it finds.
     if (this.#policy.state === CircuitState.HalfOpen) throw storeDown();
     try {
-      return await this.#policy.execute(call);
+      const result = await this.#policy.execute(call);
+      this.#isCalm = true;
+      return result;
     } catch (error) {
       throw isBrokenCircuitError(error) ? storeDown() : error;
     }

@@ -18,7 +18,18 @@ import { connectionOf, type Connection } from './redis/client.js';
 import { followClient } from './redis/client-events.js';
 import { ConnectFormat } from './redis/connect-format.js';
 import type { Format } from './redis/format.js';
-import { cursorOf, MARK_LENGTH, placeOf, scan, scanSet, START, type Place } from './redis/listing.js';
+import {
+  countKeys,
+  cursorOf,
+  MARK_LENGTH,
+  placeOf,
+  scan,
+  scanSet,
+  SHA256,
+  START,
+  type Place,
+  type ScanOptions,
+} from './redis/listing.js';
 import { OwnerIndex } from './redis/owner-index.js';
 import { OwnFormat } from './redis/own-format.js';
 import { NEVER, type Stored } from './redis/record-text.js';
@@ -191,11 +202,10 @@ export class RedisStore extends RecordStore {
     return { ...page, records: records.filter((entry) => 'error' in entry || entry.owner === owner) };
   }
 
-  /** By SCAN, without reading a session. */
-  async count(): Promise<number> {
-    let count = 0;
-    for await (const { length } of this.#allKeys()) count += length;
-    return count;
+  /** By SCAN on each master, without reading a session. */
+  count(): Promise<number> {
+    const areHandles = this.idAtRest !== 'plain';
+    return countKeys(this.#connection, this.#scanOptions(ALL_AT_ONCE), { prefix: this.#prefix, areHandles });
   }
 
   /** By SCAN and UNLINK, and nothing that is not under the prefix. */
@@ -308,13 +318,14 @@ export class RedisStore extends RecordStore {
 
   /** The next keys of all, the place where they were found, and where it goes on; `null`: nowhere. */
   async #keysAt(place: Place, count: number): Promise<Keys> {
-    const { entries, from, next } = await scan(this.#connection, place, {
-      pattern: `${escaped(this.#prefix)}${this.idAtRest === 'plain' ? '' : 'sha256:'}*`,
-      type: 'string',
-      count,
-    });
+    const { entries, from, next } = await scan(this.#connection, place, this.#scanOptions(count));
     const keys = entries.map((name) => name.slice(this.#prefix.length));
     return { keys: keys.filter((key) => this.#isKey(key)) as SessionKey[], from, next };
+  }
+
+  #scanOptions(count: number): ScanOptions {
+    const pattern = `${escaped(this.#prefix)}${this.idAtRest === 'plain' ? '' : SHA256}*`;
+    return { pattern, type: 'string', count };
   }
 
   /** Those of one user. */

@@ -7,6 +7,7 @@
 import { SessionError } from '../../core/errors.js';
 import type { Connection, Master } from './client.js';
 import { pairsOf } from './replies.js';
+import { runOn, script } from './script.js';
 
 export interface Place {
   /** Runs that are done, and the one that is gone through; `''`: none yet. For a user's keys there are none. */
@@ -26,6 +27,10 @@ const MARK = /^[0-9a-f]{16}$/;
 /** So many hex digits of a run's id tell it from those of other masters. */
 const RUN_LENGTH = 12;
 const RUN = /^([0-9a-f]{12})?$/;
+
+/** A handle: this, and 64 hex digits. */
+export const SHA256 = 'sha256:';
+const HANDLE_LENGTH = SHA256.length + 64;
 
 /** Redis counts with 64 bits. */
 const MAX_CURSOR = 2n ** 64n - 1n;
@@ -73,6 +78,34 @@ export async function scan(
       return { entries: keys.map(String), from, next: at === '0' && left.length === 1 ? null : next };
     from = next;
   }
+}
+
+/** the cursor, the pattern, the type, how many keys to look at, how long the prefix is, '1' if handles follow it */
+const COUNT = script(`
+local found = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'TYPE', ARGV[3], 'COUNT', ARGV[4])
+local count, at, areHandles = 0, tonumber(ARGV[5]) + 1, ARGV[6] == '1'
+for _, name in ipairs(found[2]) do
+  local isKey = not string.find(name, areHandles and '[^0-9a-f]' or '^[@{]', areHandles and at + ${String(SHA256.length)} or at)
+  if isKey and (not areHandles or #name == at - 1 + ${String(HANDLE_LENGTH)}) then count = count + 1 end
+end
+return {found[1], count}`);
+
+/** How many keys there are, counted by the masters: of a million names none is sent. */
+export async function countKeys(
+  connection: Connection,
+  { pattern, type, count }: ScanOptions,
+  { prefix, areHandles }: { readonly prefix: string; readonly areHandles: boolean },
+): Promise<number> {
+  const rest = [pattern, type, String(count), String(Buffer.byteLength(prefix)), areHandles ? '1' : '0'];
+  const counts = (await connection.masters()).map(async (master) => {
+    let [cursor, sum] = ['0', 0];
+    do {
+      const [next, found] = (await runOn(master, COUNT, [], [cursor, ...rest])) as [unknown, unknown];
+      [cursor, sum] = [String(next), sum + Number(found)];
+    } while (cursor !== '0');
+    return sum;
+  });
+  return (await Promise.all(counts)).reduce((sum, each) => sum + each, 0);
 }
 
 /** The id of a server's run: another one after each start. */

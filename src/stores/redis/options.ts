@@ -1,5 +1,4 @@
 // The options of the Redis store, and what is wrong with them.
-import { SessionError } from '../../core/errors.js';
 import { checkOptions, type Fields } from '../../core/options.js';
 import type { StoredSession } from '../session.js';
 import { recordStoreFields } from '../store-options.js';
@@ -62,12 +61,12 @@ const redisStoreSchema = (fields: Fields) => {
   });
 };
 
+const rules = ({ format, idAtRest }: Partial<RedisStoreOptions>): string[] =>
+  format !== undefined && idAtRest === 'sha256'
+    ? ['format \'connect-redis\' needs ids as they are: leave "idAtRest" away']
+    : [];
+
 /** @throws {SessionError} ERR_SESSION_OPTIONS */
 export function checkRedisStoreOptions(options: RedisStoreOptions): void {
-  checkOptions('RedisStore', redisStoreSchema, options);
-  if (options.format !== undefined && options.idAtRest === 'sha256')
-    throw new SessionError(
-      'ERR_SESSION_OPTIONS',
-      'Wrong options for RedisStore: format \'connect-redis\' needs ids as they are; leave "idAtRest" away.',
-    );
+  checkOptions('RedisStore', redisStoreSchema, options, rules);
 }

@@ -1,7 +1,7 @@
 // What Redis does in one atomic step, as Lua.
 import { createHash } from 'node:crypto';
 
-import type { Connection } from './client.js';
+import type { Connection, Master } from './client.js';
 import { isScriptMissing } from './replies.js';
 
 export interface Script {
@@ -16,20 +16,30 @@ export const script = (source: string): Script => ({
 });
 
 /**
- * Runs a script; a server that does not know it yet, or has been restarted, is given it.
+ * Runs a script.
  * @param keys What it works on, on one master.
  */
-export async function run(
+export function run(
   { send }: Connection,
-  { source, digest }: Script,
+  script: Script,
   keys: readonly [string, ...string[]],
   ...args: readonly string[]
 ): Promise<unknown> {
+  return runOn({ send: (command) => send(keys[0], command) }, script, keys, args);
+}
+
+/** Runs a script on one master, which is given it if it does not know it yet, or has been restarted. */
+export async function runOn(
+  { send }: Master,
+  { source, digest }: Script,
+  keys: readonly string[],
+  args: readonly string[],
+): Promise<unknown> {
   const rest = [String(keys.length), ...keys, ...args];
   try {
-    return await send(keys[0], ['EVALSHA', digest, ...rest]);
+    return await send(['EVALSHA', digest, ...rest]);
   } catch (error) {
     if (!isScriptMissing(error)) throw error;
-    return send(keys[0], ['EVAL', source, ...rest]);
+    return send(['EVAL', source, ...rest]);
   }
 }
