@@ -80,13 +80,15 @@ export async function scan(
   }
 }
 
-/** the cursor, the pattern, the type, how many keys to look at, how long the prefix is, '1' if handles follow it */
+/**
+ * the cursor, the pattern, the type, how many keys to look at, how long the prefix is, how long names are ('0': any, but
+ * for those that begin as no id does)
+ */
 const COUNT = script(`
 local found = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'TYPE', ARGV[3], 'COUNT', ARGV[4])
-local count, at, areHandles = 0, tonumber(ARGV[5]) + 1, ARGV[6] == '1'
+local count, at, length = 0, tonumber(ARGV[5]) + 1, tonumber(ARGV[6])
 for _, name in ipairs(found[2]) do
-  local isKey = not string.find(name, areHandles and '[^0-9a-f]' or '^[@{]', areHandles and at + ${String(SHA256.length)} or at)
-  if isKey and (not areHandles or #name == at - 1 + ${String(HANDLE_LENGTH)}) then count = count + 1 end
+  if length > 0 and #name == length or length == 0 and not string.find(name, '^[@{]', at) then count = count + 1 end
 end
 return {found[1], count}`);
 
@@ -96,7 +98,10 @@ export async function countKeys(
   { pattern, type, count }: ScanOptions,
   { prefix, areHandles }: { readonly prefix: string; readonly areHandles: boolean },
 ): Promise<number> {
-  const rest = [pattern, type, String(count), String(Buffer.byteLength(prefix)), areHandles ? '1' : '0'];
+  const begin = Buffer.byteLength(prefix);
+  // Handles are as long as each other: looking at each of their letters would take three times as long as finding them.
+  const length = areHandles ? begin + HANDLE_LENGTH : 0;
+  const rest = [pattern, type, ...[count, begin, length].map(String)];
   const counts = (await connection.masters()).map(async (master) => {
     let [cursor, sum] = ['0', 0];
     do {
