@@ -61,7 +61,7 @@ interface Keys {
  * Sessions in Redis 6.2 or later. The client is handed in, a server of its own, Sentinel or a cluster; it is never closed
  * by the store. Redis expires sessions by itself, to the millisecond.
  *
- * Emits `connect` and `disconnect` where the client tells of its connection: one client does, of a pool or a cluster not each.
+ * Emits `connect` and `disconnect` where the client tells of its connection; pools and clusters of redis do not.
  *
  * @example
  * const client = await createClient({ url }).connect();

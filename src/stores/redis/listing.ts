@@ -81,8 +81,8 @@ export async function scan(
 }
 
 /**
- * the cursor, the pattern, the type, how many keys to look at, how long the prefix is, how long names are ('0': any, but
- * for those that begin as no id does)
+ * the cursor, the pattern, the type, how many keys to look at, the length of the prefix, the length of a name: where ids
+ * have no fixed one it is 0, and what begins as no id does is left out
  */
 const COUNT = script(`
 local found = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'TYPE', ARGV[3], 'COUNT', ARGV[4])
