@@ -42,14 +42,12 @@ const DOWN: readonly [string, Connect, RegExp][] = [
   ['ioredis, with a timeout', ioRedisWith({ commandTimeout: 200 }), SILENT],
   ['ioredis, without a queue', ioRedisWith({ enableOfflineQueue: false }), UNREACHABLE],
 ];
+/** By default redis closes its client for good instead. */
+const impatient = { socketTimeout: 300, reconnectStrategy: () => 10 };
 /** Without such an option both clients wait for as long as the server is silent. */
 const PAUSED: readonly [string, Connect, RegExp][] = [
-  ['redis', nodeRedisWith({ socket: { socketTimeout: 300 } }), EITHER],
-  [
-    'redis, without a queue',
-    nodeRedisWith({ socket: { socketTimeout: 300 }, disableOfflineQueue: true }),
-    EITHER,
-  ],
+  ['redis', nodeRedisWith({ socket: impatient }), EITHER],
+  ['redis, without a queue', nodeRedisWith({ socket: impatient, disableOfflineQueue: true }), EITHER],
   ['ioredis', ioRedisWith({ commandTimeout: 300 }), SILENT],
   ['ioredis, without retries', ioRedisWith({ ...soon, socketTimeout: 300, maxRetriesPerRequest: 0 }), EITHER],
 ];
@@ -120,6 +118,13 @@ whereThereIs(REDIS, () => {
     const world = await open(connect);
     await pause();
     await expectFailures(world, advice);
+  });
+
+  it('a client that closes itself, for the server was silent for longer than it waits', async () => {
+    const world = await open(nodeRedisWith({ socket: { socketTimeout: 300 } }));
+    const { client } = world.connection;
+    while ((client as { isOpen?: boolean }).isOpen) await new Promise(setImmediate);
+    await expectFailures(world, /^The session store failed: the client is closed: .* reconnectStrategy /);
   });
 
   it('a server that goes with what it was asked', async () => {
