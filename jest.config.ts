@@ -5,7 +5,7 @@ const config: Config = {
   roots: ['<rootDir>/tests'],
   moduleNameMapper: {
     '^session-store-js$': '<rootDir>/src/index.ts',
-    '^session-store-js/redis$': '<rootDir>/src/stores/redis/index.ts',
+    '^session-store-js/(mysql|postgres|redis|sqlite)$': '<rootDir>/src/stores/$1/index.ts',
     '^session-store-js/(express-session|testing)$': '<rootDir>/src/$1/index.ts',
     '^(\\.{1,2}/.*/src/(?:.*/)?index)\\.cjs$': '$1.cts',
     '^(\\.{1,2}/.*)\\.js$': '$1',

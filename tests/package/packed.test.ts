@@ -126,7 +126,8 @@ describe('the packed tarball', () => {
         isStore: new SessionManager({ secret: '${SECRET}' }).store instanceof MemoryStore,
         missing: ${JSON.stringify(NAMES)}.filter((name) => SessionManager[name] === undefined),
         testing: typeof require('session-store-js/testing').storeContract,
-        redis: typeof require('session-store-js/redis').RedisStore,
+        stores: ['RedisStore', 'PostgresStore', 'MysqlStore', 'SqliteStore'].filter((name) =>
+          typeof require('session-store-js/' + name.slice(0, -5).toLowerCase())[name] === 'function'),
         version: require('session-store-js/package.json').version,
       }));`,
     );
@@ -137,7 +138,7 @@ describe('the packed tarball', () => {
       isStore: true,
       missing: [],
       testing: 'function',
-      redis: 'function',
+      stores: ['RedisStore', 'PostgresStore', 'MysqlStore', 'SqliteStore'],
       version,
     });
   });
@@ -146,7 +147,10 @@ describe('the packed tarball', () => {
     const found = run(
       'imported.mjs',
       `import SessionManager, * as named from 'session-store-js';
+      import { MysqlStore } from 'session-store-js/mysql';
+      import { PostgresStore } from 'session-store-js/postgres';
       import { RedisStore } from 'session-store-js/redis';
+      import { SqliteStore } from 'session-store-js/sqlite';
       import { storeContract } from 'session-store-js/testing';
       console.log(JSON.stringify({
         name: SessionManager.name,
@@ -154,7 +158,7 @@ describe('the packed tarball', () => {
         isStore: new SessionManager({ secret: '${SECRET}' }).store instanceof named.MemoryStore,
         missing: ${JSON.stringify(NAMES)}.filter((name) => named[name] === undefined),
         testing: typeof storeContract,
-        redis: typeof RedisStore,
+        stores: [RedisStore, PostgresStore, MysqlStore, SqliteStore].map(({ name }) => name),
       }));`,
     );
     expect(found).toEqual({
@@ -163,7 +167,7 @@ describe('the packed tarball', () => {
       isStore: true,
       missing: [],
       testing: 'function',
-      redis: 'function',
+      stores: ['RedisStore', 'PostgresStore', 'MysqlStore', 'SqliteStore'],
     });
   });
 

@@ -4,7 +4,7 @@ import { SessionError } from '../../core/errors.js';
 const ADVICE: readonly (readonly [RegExp, string])[] = [
   [
     /(client|connection) is closed/i,
-    'the client is closed: `await client.connect()` before the first request, and close it after the last; ' +
+    'the client is not connected: `await client.connect()` before the first request, and close it after the last; ' +
       'redis closes it by itself after a socketTimeout, unless a reconnectStrategy says otherwise',
   ],
   [

@@ -1,0 +1,76 @@
+// A record as the values of a row, and back.
+import type { Closed, SessionKey, SessionMeta, SessionRecord } from '../../core/contract.js';
+import { SessionError } from '../../core/errors.js';
+import type { Row, Value } from './statement.js';
+import type { Column } from './table.js';
+
+/** An end that never comes: above all times, and exact as a double. */
+export const NEVER = 9_000_000_000_000_000;
+
+const moment = (ms: number): number => Math.min(Math.floor(ms), NEVER);
+const json = (value: object | undefined): string | null =>
+  value === undefined ? null : JSON.stringify(value);
+
+/** @param lifeMs Of a session that brings no end of its own. */
+export function valuesOf(
+  record: SessionRecord,
+  now: number,
+  lifeMs: number,
+): Readonly<Record<Exclude<Column, 'number'>, Value>> {
+  const { key, version, data, createdAt, idleMs, expiresAt, owner, meta, closed } = record;
+  const deadlineAt = moment(record.deadlineAt ?? NEVER);
+  return {
+    key,
+    version,
+    data,
+    createdAt: moment(createdAt),
+    deadlineAt,
+    idleMs: idleMs === null ? null : Math.ceil(idleMs),
+    expiresAt: Math.min(moment(expiresAt ?? now + lifeMs), deadlineAt),
+    isOwnEnd: expiresAt === null ? 0 : 1,
+    owner: owner ?? null,
+    meta: json(meta),
+    closed: json(closed),
+  };
+}
+
+/**
+ * @param row Its columns by what they hold.
+ * @throws {SessionError} ERR_SESSION_CORRUPT
+ */
+export function recordOf(row: Row): SessionRecord {
+  const { key, version, data, owner } = row;
+  const [createdAt, deadlineAt, expiresAt] = ['createdAt', 'deadlineAt', 'expiresAt'].map((name) =>
+    Number(row[name] ?? NaN),
+  ) as [number, number, number];
+  const isWhole = [key, version, data].every((value) => typeof value === 'string' && value !== '');
+  if (!isWhole || Number.isNaN(createdAt + deadlineAt + expiresAt)) throw corrupt();
+  const [meta, closed] = [objectIn(row['meta']), objectIn(row['closed'])];
+  return {
+    v: 1,
+    key: key as SessionKey,
+    data: data as string,
+    version: version as string,
+    createdAt,
+    deadlineAt: deadlineAt === NEVER ? null : deadlineAt,
+    idleMs: row['idleMs'] == null ? null : Number(row['idleMs']),
+    expiresAt: Number(row['isOwnEnd']) === 1 ? expiresAt : null,
+    ...(typeof owner === 'string' ? { owner } : null),
+    ...(meta === undefined ? null : { meta: meta as SessionMeta }),
+    ...(closed === undefined ? null : { closed: closed as Closed }),
+  };
+}
+
+function objectIn(text: unknown): object | undefined {
+  if (text == null) return undefined;
+  try {
+    const value: unknown = JSON.parse(text as string);
+    if (typeof value === 'object' && value !== null) return value;
+  } catch {
+    // What it says may quote the text.
+  }
+  throw corrupt();
+}
+
+const corrupt = (): SessionError =>
+  new SessionError('ERR_SESSION_CORRUPT', 'A row of the table of sessions is no session record.');

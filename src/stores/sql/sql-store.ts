@@ -1,0 +1,292 @@
+// What the SQL stores share: the contract as statements. A write is one statement, atomic by itself, so that processes
+// never overwrite each other unseen.
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { answer, type Callback } from '../../core/callback.js';
+import { MAX_TIMER_MS } from '../../core/clock.js';
+import type {
+  BrokenRecord,
+  CallOptions,
+  Capability,
+  Page,
+  PageOptions,
+  SessionKey,
+  SessionRecord,
+} from '../../core/contract.js';
+import { SessionError } from '../../core/errors.js';
+import { RecordStore } from '../store.js';
+import type { Database, Dialect } from './dialect.js';
+import type { SqlStoreOptions } from './options.js';
+import { recordOf, valuesOf } from './record-row.js';
+import type { Row, Statement, Values } from './statement.js';
+import { BATCH, BATCHED, statementsOf, type Statements } from './statements.js';
+import { tablesOf, type Limits, type Tables } from './table.js';
+
+const DAY_MS = 86_400_000;
+const DEFAULT_SWEEP_MS = 60_000;
+/** Sweeps of many processes must not come at the same moment: this share of the time between two is left to chance. */
+const JITTER = 0.2;
+/** Before what gave way to others is tried again. */
+const LONGEST_WAIT_MS = 20;
+/** UTF-8, and so every database, has no half of a pair; PostgreSQL has no NUL either. */
+const UNSTORABLE = /[\0\p{Surrogate}]/u;
+
+export abstract class SqlStore extends RecordStore {
+  override readonly capabilities: ReadonlySet<Capability> = this.declares(
+    'page',
+    'removeExpired',
+    'count',
+    'revokeBefore',
+    'ping',
+    'close',
+  );
+  protected override readonly cleanupIntervalMs: number;
+  protected readonly statements: Statements;
+  readonly #tables: Tables;
+  readonly #database: Database;
+  readonly #lifeMs: number;
+  readonly #createsTable: boolean;
+  #limits: Limits | Promise<Limits> | undefined;
+
+  /** @throws {SessionError} ERR_SESSION_OPTIONS */
+  protected constructor(database: Database, dialect: Dialect, options: SqlStoreOptions) {
+    const { table = 'sessions', columns, createTable = true, ttl = DAY_MS / 1_000 } = options;
+    const { sweepInterval = DEFAULT_SWEEP_MS } = options;
+    super(options);
+    this.#database = database;
+    this.#tables = tablesOf(dialect, this.kind, table, columns);
+    this.statements = statementsOf(dialect, this.#tables);
+    this.#lifeMs = ttl * 1_000;
+    this.#createsTable = createTable;
+    const betweenMs = (sweepInterval || DEFAULT_SWEEP_MS) * (1 - JITTER / 2 + JITTER * Math.random());
+    this.cleanupIntervalMs = Math.min(betweenMs, MAX_TIMER_MS);
+    if (sweepInterval > 0) this.startCleanup();
+  }
+
+  /** The statements that make the tables, for those who make them themselves. */
+  ddl(): string {
+    return this.#tables.ddl.map((text) => `${text};\n`).join('');
+  }
+
+  override async find(key: SessionKey): Promise<SessionRecord | null> {
+    const [row] = await this.#rows(this.statements.find, this.findValues(key));
+    return row === undefined ? null : recordOf(row);
+  }
+
+  /** @throws {SessionError} ERR_SESSION_ID for what is no text: it may be what a client sent (S57) */
+  protected findValues(key: SessionKey): { key: string; now: number } {
+    if (typeof key === 'string' && (key as string) !== '' && !UNSTORABLE.test(key))
+      return { key, now: this.clock.now() };
+    throw new SessionError(
+      'ERR_SESSION_ID',
+      'A session is named by its id or its handle: a string that is not empty, in well-formed Unicode without NUL.',
+    );
+  }
+
+  override async insert(record: SessionRecord, options?: CallOptions): Promise<boolean> {
+    const { insert, overwrite } = this.statements;
+    const values = this.#written(record);
+    const inserted = await this.#do(async (limits) => {
+      assertFits(values, limits);
+      try {
+        return await this.#database.run(insert, values);
+      } catch (error) {
+        if (!this.#database.isDuplicate(error)) throw error;
+        return this.#database.run(overwrite, values);
+      }
+    }, options);
+    return inserted > 0;
+  }
+
+  override async replace(
+    record: SessionRecord,
+    expectedVersion: string,
+    options?: CallOptions,
+  ): Promise<boolean> {
+    const values = { ...this.#written(record), expected: expectedVersion };
+    return this.#writes(this.statements.replace, values, options);
+  }
+
+  override async extend(
+    key: SessionKey,
+    expiresAt: number | null,
+    _record?: SessionRecord,
+    options?: CallOptions,
+  ): Promise<boolean> {
+    const values = this.findValues(key);
+    const end = Math.floor(expiresAt ?? this.clock.now() + this.#lifeMs);
+    return this.#writes(
+      this.statements.extend,
+      { ...values, end, isOwnEnd: expiresAt === null ? 0 : 1 },
+      options,
+    );
+  }
+
+  override async remove(key: SessionKey, options?: CallOptions): Promise<boolean> {
+    return this.#writes(this.statements.remove, this.findValues(key), options);
+  }
+
+  /** @throws {SessionError} ERR_SESSION_CURSOR */
+  async page({ owner, cursor, limit, withData = true }: PageOptions): Promise<Page> {
+    const { page, pageOfOwner, names, namesOfOwner } = this.statements;
+    const values = { after: numberIn(cursor), now: this.clock.now(), limit };
+    const rows = await (owner === undefined
+      ? this.#rows(withData ? page : names, values)
+      : this.#rows(withData ? pageOfOwner : namesOfOwner, { ...values, owner }));
+    const last = rows.length < limit ? undefined : rows.at(-1);
+    return { records: rows.map(entryOf), cursor: last === undefined ? null : String(last['number']) };
+  }
+
+  async count(): Promise<number> {
+    const [row] = await this.#rows(this.statements.count, {});
+    return Number(row?.['total']);
+  }
+
+  override clear(callback?: Callback): Promise<void> {
+    const clear = async (): Promise<void> => {
+      await this.#writes(this.statements.clear, {});
+    };
+    return answer(clear(), callback);
+  }
+
+  /** In batches, so that no request waits for more than one of them; any number of processes may sweep. */
+  async removeExpired(limit: number): Promise<number> {
+    const now = this.clock.now();
+    const expired = await this.#rows(this.statements.expired, { now, limit });
+    const tells = ['expired', 'revoked'].some((event) => this.listenerCount(event) > 0);
+    // One at a time, where somebody wants to know which ones this process took away.
+    const size = tells ? 1 : BATCH;
+    let removed = 0;
+    for (let at = 0; at < expired.length; at += size) {
+      const batch = expired.slice(at, at + size);
+      const taken = await this.#count(this.statements.sweep, { ...numbersOf(batch), now });
+      removed += taken;
+      if (tells && taken > 0) batch.forEach((row) => this.#tell(row));
+    }
+    if (expired.length === 0) await this.#forget(now, limit);
+    return removed;
+  }
+
+  /** Each goes when its time is over; until then it is counted. */
+  async revokeBefore(before: number, owner = '', options?: CallOptions): Promise<void> {
+    await this.#writes(this.statements.revoke, { owner, before: Math.ceil(before) }, options);
+  }
+
+  async ping(): Promise<void> {
+    await this.#rows(this.statements.ping, {});
+  }
+
+  /** Sweeps no more. The client is yours. */
+  close(): Promise<void> {
+    this.stopCleanup();
+    return Promise.resolve();
+  }
+
+  /** Moments of revocation with nobody left to revoke. */
+  async #forget(now: number, limit: number): Promise<void> {
+    const dayAgo = now - DAY_MS;
+    const { outlived, forget } = this.statements;
+    for (const { owner } of await this.#rows(outlived, { dayAgo, limit }))
+      await this.#writes(forget, { owner: String(owner), dayAgo });
+  }
+
+  #tell(row: Row): void {
+    if (row['closed'] !== null) return;
+    this.emit(Number(row['revoked']) === 1 ? 'revoked' : 'expired', this.handleOf(row['key'] as SessionKey));
+  }
+
+  /** @throws {SessionError} ERR_SESSION_VALUE */
+  #written(record: SessionRecord): Values {
+    const { now } = this.findValues(record.key);
+    if (UNSTORABLE.test(record.owner ?? ''))
+      throw new SessionError('ERR_SESSION_VALUE', 'The name of a user holds NUL or half of a character.');
+    return { ...valuesOf(record, now, this.#lifeMs), now };
+  }
+
+  #rows(statement: Statement, values: Values): Promise<readonly Row[]> {
+    return this.#do(() => this.#database.rows(statement, values));
+  }
+
+  async #writes(statement: Statement, values: Values, options?: CallOptions): Promise<boolean> {
+    return (await this.#count(statement, values, options)) > 0;
+  }
+
+  #count(statement: Statement, values: Values, options?: CallOptions): Promise<number> {
+    return this.#do((limits) => {
+      assertFits(values, limits);
+      return this.#database.run(statement, values);
+    }, options);
+  }
+
+  /** Works on tables that are there. What gave way to others is tried again: nothing came of it. */
+  async #do<T>(work: (limits: Limits) => T | Promise<T>, { signal }: CallOptions = {}): Promise<T> {
+    const began = performance.now();
+    for (;;) {
+      try {
+        const limits = await this.prepared();
+        // The caller has been told that it failed.
+        signal?.throwIfAborted();
+        return await work(limits);
+      } catch (error) {
+        if (error instanceof SessionError || signal?.aborted === true) throw error;
+        const { patienceMs } = this.#database;
+        if (!this.#database.isCollision(error) || performance.now() - began > patienceMs)
+          throw this.#failed(error);
+      }
+      await sleep(Math.random() * LONGEST_WAIT_MS);
+    }
+  }
+
+  #failed(error: unknown): Error {
+    // The next one who asks looks for them, and makes them.
+    if (this.#database.isMissing(error)) this.#limits = undefined;
+    return this.#database.fault(error);
+  }
+
+  /** What the tables take, which are there by then. */
+  protected prepared(): Limits | Promise<Limits> {
+    if (this.#limits === undefined) {
+      const limits = this.#database.prepare(this.#tables, this.#createsTable);
+      this.#limits = limits;
+      if (limits instanceof Promise)
+        limits.then(
+          (found) => (this.#limits = found),
+          () => (this.#limits = undefined),
+        );
+    }
+    return this.#limits;
+  }
+}
+
+function entryOf(row: Row): SessionRecord | BrokenRecord {
+  try {
+    return recordOf(row);
+  } catch (error) {
+    return { key: String(row['key']) as SessionKey, error: error as Error };
+  }
+}
+
+/** Of a batch, which the last row fills up. */
+function numbersOf(batch: readonly Row[]): Values {
+  const numbers = batch.map((row) => Number(row['number']));
+  return Object.fromEntries(BATCHED.map((name, at) => [name, numbers[at] ?? numbers.at(-1) ?? null]));
+}
+
+/** @throws {SessionError} ERR_SESSION_TOO_LARGE for what the table would cut */
+function assertFits(values: Values, limits: Limits): void {
+  for (const [column, maxBytes] of Object.entries(limits)) {
+    if (Buffer.byteLength(String(values[column] ?? '')) > maxBytes)
+      throw new SessionError(
+        'ERR_SESSION_TOO_LARGE',
+        `A session does not fit into its row: the column of "${column}" takes ${String(maxBytes)} bytes. Store less, or ` +
+          'make the table as `store.ddl()` says.',
+      );
+  }
+}
+
+/** @throws {SessionError} ERR_SESSION_CURSOR */
+function numberIn(cursor = '0'): number {
+  const number = Number(cursor);
+  if (/^\d{1,16}$/.test(cursor) && Number.isSafeInteger(number)) return number;
+  throw new SessionError('ERR_SESSION_CURSOR', 'The cursor is not one that a page returned.');
+}
