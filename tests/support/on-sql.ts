@@ -38,6 +38,7 @@ const SERVERS: Readonly<Record<Engine, { needed: Needed; start(): Promise<Server
   },
 };
 
+const ENGINES = Object.keys(SERVERS) as Engine[];
 const DRIVER_NEEDS: Readonly<Record<string, Needed>> = {
   'better-sqlite3': BETTER_SQLITE,
   'node:sqlite': NODE_SQLITE,
@@ -47,7 +48,7 @@ let tables = 0;
 
 /** For each engine, and for each driver of it unless only the one that is used most is asked for. */
 export function onSql(tests: (world: SqlWorld) => void, { drivers = 'first' as 'first' | 'all' } = {}): void {
-  describe.each(Object.keys(SERVERS) as Engine[])('%s', (engine) => {
+  describe.each(ENGINES)('%s', (engine) => {
     const { needed, start } = SERVERS[engine];
     whereThereIs(needed, () => {
       let server: Server;
