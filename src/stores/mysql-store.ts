@@ -3,6 +3,7 @@ import { checkOptions, type Fields } from '../core/options.js';
 import { MysqlDatabase, type MysqlClient } from './mysql/client.js';
 import { sqlStoreFields, type SqlStoreOptions } from './sql/options.js';
 import type { Dialect } from './sql/dialect.js';
+import { ownFormat } from './sql/own-format.js';
 import { SqlStore } from './sql/sql-store.js';
 
 export interface MysqlStoreOptions extends SqlStoreOptions {
@@ -58,7 +59,7 @@ export class MysqlStore extends SqlStore {
   constructor(options: MysqlStoreOptions) {
     checkOptions('MysqlStore', schemaOf, options, rules);
     const database = new MysqlDatabase(options.client);
-    super(database, DIALECT, options);
+    super(database, DIALECT, ownFormat(DIALECT), options);
     this.#database = database;
     database.listen((error) => this.report(error));
   }

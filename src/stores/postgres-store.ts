@@ -3,6 +3,7 @@ import { checkOptions, type Fields } from '../core/options.js';
 import { PgDatabase, type PgClient } from './postgres/client.js';
 import { sqlStoreFields, type SqlStoreOptions } from './sql/options.js';
 import type { Dialect } from './sql/dialect.js';
+import { ownFormat } from './sql/own-format.js';
 import { SqlStore } from './sql/sql-store.js';
 
 export interface PostgresStoreOptions extends SqlStoreOptions {
@@ -57,7 +58,7 @@ export class PostgresStore extends SqlStore {
   constructor(options: PostgresStoreOptions) {
     checkOptions('PostgresStore', schemaOf, options, rules);
     const database = new PgDatabase(options.client);
-    super(database, DIALECT, options);
+    super(database, DIALECT, ownFormat(DIALECT), options);
     this.#database = database;
     database.listen((error) => this.report(error));
   }

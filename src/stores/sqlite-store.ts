@@ -4,7 +4,7 @@ import { SessionError } from '../core/errors.js';
 import { checkOptions, type Fields } from '../core/options.js';
 import type { Dialect } from './sql/dialect.js';
 import { sqlStoreFields, type SqlStoreOptions } from './sql/options.js';
-import { recordOf } from './sql/record-row.js';
+import { ownFormat } from './sql/own-format.js';
 import { SqlStore } from './sql/sql-store.js';
 import { SqliteConnection, type SqliteDatabase } from './sqlite/client.js';
 
@@ -88,7 +88,7 @@ export class SqliteStore extends SqlStore {
     checkOptions('SqliteStore', schemaOf, options, rules);
     const { database, durability = 'process', busyTimeout = 1_000 } = options;
     const connection = new SqliteConnection(database, durability, busyTimeout);
-    super(connection, DIALECT, options);
+    super(connection, DIALECT, ownFormat(DIALECT), options);
     this.#connection = connection;
   }
 
@@ -97,7 +97,7 @@ export class SqliteStore extends SqlStore {
     try {
       void this.prepared();
       const [row] = this.#connection.rows(this.statements.find, values);
-      return row === undefined ? null : recordOf(row);
+      return row === undefined ? null : this.current(row);
     } catch (error) {
       throw error instanceof SessionError ? error : this.#connection.fault(error);
     }

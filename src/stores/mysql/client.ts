@@ -6,7 +6,7 @@ import type { Database, FoundColumn, TableName } from '../sql/dialect.js';
 import { OTHER_SHAPE, storeFault, type Advice } from '../sql/faults.js';
 import { prepareTables } from '../sql/prepare.js';
 import { valuesFor, type Row, type Statement, type Value, type Values } from '../sql/statement.js';
-import type { Limits, Tables } from '../sql/table.js';
+import type { Limits, Tables } from '../sql/tables.js';
 
 type Bound = string | Buffer | null;
 
@@ -107,7 +107,7 @@ export class MysqlDatabase implements Database {
       describe: (table: TableName) => this.#describe(table),
       make: (text: string) => this.#execute(text, []),
     };
-    return prepareTables(server, 'MysqlStore', tables, creates);
+    return prepareTables(server, tables, creates);
   }
 
   isDuplicate(error: unknown): boolean {

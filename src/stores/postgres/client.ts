@@ -5,7 +5,7 @@ import type { Database, FoundColumn, TableName } from '../sql/dialect.js';
 import { OTHER_SHAPE, storeFault, type Advice } from '../sql/faults.js';
 import { prepareTables } from '../sql/prepare.js';
 import { valuesFor, type Row, type Statement, type Value, type Values } from '../sql/statement.js';
-import type { Limits, Tables } from '../sql/table.js';
+import type { Limits, Tables } from '../sql/tables.js';
 
 interface Query {
   text: string;
@@ -71,7 +71,7 @@ export class PgDatabase implements Database {
       describe: (table: TableName) => this.#describe(table),
       make: (text: string) => this.#query(text, []),
     };
-    return prepareTables(server, 'PostgresStore', tables, creates);
+    return prepareTables(server, tables, creates);
   }
 
   isDuplicate(error: unknown): boolean {

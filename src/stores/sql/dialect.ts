@@ -1,11 +1,13 @@
 // What the SQL stores ask of an engine and of its driver.
 import type { Placeholders, Row, Statement, Values } from './statement.js';
-import type { Limits, Tables } from './table.js';
+import type { Limits, Tables } from './tables.js';
+
+export type Holds = 'text' | 'number' | 'json' | 'time';
 
 /** A column as the engine describes it. */
 export interface FoundColumn {
   readonly name: string;
-  readonly holds: 'text' | 'number' | 'else';
+  readonly holds: Holds | 'else';
   /** The longest text, bytes, where the engine may cut what is longer. */
   readonly maxBytes?: number;
   /** False: two rows may have the same value. */

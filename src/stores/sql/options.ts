@@ -2,13 +2,13 @@
 import type { Fields } from '../../core/options.js';
 import { recordStoreFields } from '../store-options.js';
 import type { RecordStoreOptions } from '../store.js';
-import { COLUMNS, type ColumnNames } from './table.js';
+import type { OwnColumn } from './own-format.js';
 
 export interface SqlStoreOptions extends RecordStoreOptions {
   /** The table of sessions, with its schema if it has one: `'app.sessions'`. Default `'sessions'`. */
   table?: string;
   /** Other names for its columns. */
-  columns?: Partial<ColumnNames>;
+  columns?: Partial<Record<OwnColumn, string>>;
   /** Makes the tables if they are missing, at the first use. Default true. */
   createTable?: boolean;
   /** Life of a session that brings no expiry of its own, seconds. Default one day. */
@@ -17,17 +17,13 @@ export interface SqlStoreOptions extends RecordStoreOptions {
   sweepInterval?: number;
 }
 
-const NAMES = Object.keys(COLUMNS);
-
 export const sqlStoreFields = (fields: Fields) => {
   const { z, field } = fields;
   return {
     ...recordStoreFields(fields),
     table: field(z.string(), 'a name, with its schema if it has one'),
-    columns: field(
-      z.partialRecord(z.enum(NAMES), z.string()),
-      `an object with names of columns, under ${NAMES.join(', ')}`,
-    ),
+    // Which ones there are, the format says.
+    columns: field(z.record(z.string(), z.string()), 'an object with names of columns'),
     createTable: field(z.boolean(), 'true or false'),
     ttl: field(z.number().positive(), 'a number of seconds above 0'),
     sweepInterval: field(z.number().nonnegative(), 'a number of milliseconds, 0 for none'),

@@ -1,47 +1,43 @@
 // Before the first statement: what is there, and what has to be made.
 import { SessionError } from '../../core/errors.js';
 import type { FoundColumn, TableName } from './dialect.js';
-import { limitsOf, type Limits, type Tables } from './table.js';
+import { limitsOf, missingFrom, type Limits, type Tables } from './tables.js';
 
 /** A server, as one that finds its tables or makes them. */
-export interface Preparing {
+export interface Server {
   /** The columns of a table; none: there is no such table. */
   describe(table: TableName): Promise<readonly FoundColumn[]>;
-  make(statement: string): Promise<unknown>;
+  make(sql: string): Promise<unknown>;
 }
 
-/** @throws {SessionError} ERR_SESSION_STORE if there are none, ERR_SESSION_OPTIONS if they have another shape */
-export async function prepareTables(
-  server: Preparing,
-  what: string,
-  tables: Tables,
-  creates: boolean,
-): Promise<Limits> {
-  let found = await described(server, tables);
-  if (found === null && creates) {
-    try {
-      for (const text of tables.ddl) await server.make(text);
-    } catch (error) {
-      // Another process made them at the same moment.
-      found = await described(server, tables);
-      if (found === null) throw error;
-    }
-    found ??= await described(server, tables);
+/** @throws {SessionError} ERR_SESSION_STORE if they are missing, ERR_SESSION_OPTIONS if they have another shape */
+export async function prepareTables(server: Server, tables: Tables, creates: boolean): Promise<Limits> {
+  const describe = async () => ({
+    sessions: await server.describe(tables.sessions),
+    revoked: await server.describe(tables.revoked),
+  });
+  let found = await describe();
+  const missing = missingFrom(tables, found);
+  const steps = stepsFor(tables, missing, creates);
+  try {
+    for (const { sql } of steps) await server.make(sql);
+  } catch (error) {
+    // Another process made them at the same moment, or is about to.
+    found = await describe();
+    if (missingFrom(tables, found).length > 0) throw error;
   }
-  if (found === null) throw missing(tables);
-  return limitsOf(what, tables, found);
+  if (steps.length > 0) found = await describe();
+  return limitsOf(tables, found.sessions);
 }
 
-/** The columns of the sessions; `null` unless both tables are there. */
-async function described(server: Preparing, tables: Tables): Promise<readonly FoundColumn[] | null> {
-  const columns = await server.describe(tables.sessions);
-  const isWhole = columns.length > 0 && (await server.describe(tables.revoked)).length > 0;
-  return isWhole ? columns : null;
+/** What makes the missing tables; a table of another shape is left alone. */
+export function stepsFor({ steps, sessions, revoked }: Tables, missing: readonly string[], creates: boolean) {
+  const wanted = steps.filter(({ makes }) => missing.includes(makes));
+  if (wanted.length > 0 && !creates)
+    throw new SessionError(
+      'ERR_SESSION_STORE',
+      `The session store failed: ${sessions.quoted}, ${revoked.quoted} or a column is not there. Make them as \`store.ddl()\` says, ` +
+        'or leave the option "createTable" on.',
+    );
+  return wanted;
 }
-
-export const missing = ({ sessions, revoked }: Tables): SessionError =>
-  new SessionError(
-    'ERR_SESSION_STORE',
-    `The session store failed: ${sessions.quoted} or ${revoked.quoted} is not there. Make them as \`store.ddl()\` says, or ` +
-      'leave the option "createTable" on.',
-  );

@@ -1,28 +1,23 @@
-// A record as the values of a row, and back.
+// The facts of a record as the values of a row, and back.
 import type { Closed, SessionKey, SessionMeta, SessionRecord } from '../../core/contract.js';
 import { SessionError } from '../../core/errors.js';
+import { NEVER } from './format.js';
 import type { Row, Value } from './statement.js';
-import type { Column } from './table.js';
-
-/** An end that never comes: above all times, and exact as a double. */
-export const NEVER = 9_000_000_000_000_000;
 
 const moment = (ms: number): number => Math.min(Math.floor(ms), NEVER);
 const json = (value: object | undefined): string | null =>
   value === undefined ? null : JSON.stringify(value);
 
+export type Facts = Readonly<Record<FactName, Value>>;
+export type FactName =
+  'version' | 'createdAt' | 'deadlineAt' | 'idleMs' | 'expiresAt' | 'isOwnEnd' | 'owner' | 'meta' | 'closed';
+
 /** @param lifeMs Of a session that brings no end of its own. */
-export function valuesOf(
-  record: SessionRecord,
-  now: number,
-  lifeMs: number,
-): Readonly<Record<Exclude<Column, 'number'>, Value>> {
-  const { key, version, data, createdAt, idleMs, expiresAt, owner, meta, closed } = record;
+export function factsOf(record: SessionRecord, now: number, lifeMs: number): Facts {
+  const { version, createdAt, idleMs, expiresAt, owner, meta, closed } = record;
   const deadlineAt = moment(record.deadlineAt ?? NEVER);
   return {
-    key,
     version,
-    data,
     createdAt: moment(createdAt),
     deadlineAt,
     idleMs: idleMs === null ? null : Math.ceil(idleMs),
@@ -35,7 +30,7 @@ export function valuesOf(
 }
 
 /**
- * @param row Its columns by what they hold.
+ * @param row What was read, by what it holds.
  * @throws {SessionError} ERR_SESSION_CORRUPT
  */
 export function recordOf(row: Row): SessionRecord {
@@ -61,16 +56,17 @@ export function recordOf(row: Row): SessionRecord {
   };
 }
 
-function objectIn(text: unknown): object | undefined {
+/** The object that a text is; `undefined` for no text. @throws {SessionError} ERR_SESSION_CORRUPT */
+export function objectIn(text: unknown): object | undefined {
   if (text == null) return undefined;
   try {
     const value: unknown = JSON.parse(text as string);
-    if (typeof value === 'object' && value !== null) return value;
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
   } catch {
     // What it says may quote the text.
   }
   throw corrupt();
 }
 
-const corrupt = (): SessionError =>
+export const corrupt = (): SessionError =>
   new SessionError('ERR_SESSION_CORRUPT', 'A row of the table of sessions is no session record.');

@@ -16,11 +16,11 @@ import type {
 import { SessionError } from '../../core/errors.js';
 import { RecordStore } from '../store.js';
 import type { Database, Dialect } from './dialect.js';
+import type { Format } from './format.js';
 import type { SqlStoreOptions } from './options.js';
-import { recordOf, valuesOf } from './record-row.js';
-import type { Row, Statement, Values } from './statement.js';
+import type { Row, Statement, Value, Values } from './statement.js';
 import { BATCH, BATCHED, statementsOf, type Statements } from './statements.js';
-import { tablesOf, type Limits, type Tables } from './table.js';
+import { tablesOf, type Limits, type Tables } from './tables.js';
 
 const DAY_MS = 86_400_000;
 const DEFAULT_SWEEP_MS = 60_000;
@@ -43,18 +43,20 @@ export abstract class SqlStore extends RecordStore {
   protected override readonly cleanupIntervalMs: number;
   protected readonly statements: Statements;
   readonly #tables: Tables;
+  readonly #format: Format;
   readonly #database: Database;
   readonly #lifeMs: number;
   readonly #createsTable: boolean;
   #limits: Limits | Promise<Limits> | undefined;
 
   /** @throws {SessionError} ERR_SESSION_OPTIONS */
-  protected constructor(database: Database, dialect: Dialect, options: SqlStoreOptions) {
-    const { table = 'sessions', columns, createTable = true, ttl = DAY_MS / 1_000 } = options;
+  protected constructor(database: Database, dialect: Dialect, format: Format, options: SqlStoreOptions) {
+    const { table, columns, createTable = true, ttl = DAY_MS / 1_000 } = options;
     const { sweepInterval = DEFAULT_SWEEP_MS } = options;
-    super(options);
+    super(format.isShared ? { ...options, idAtRest: 'plain' } : options);
     this.#database = database;
-    this.#tables = tablesOf(dialect, this.kind, table, columns);
+    this.#tables = tablesOf(dialect, format, this.kind, table, columns);
+    this.#format = format;
     this.statements = statementsOf(dialect, this.#tables);
     this.#lifeMs = ttl * 1_000;
     this.#createsTable = createTable;
@@ -65,12 +67,19 @@ export abstract class SqlStore extends RecordStore {
 
   /** The statements that make the tables, for those who make them themselves. */
   ddl(): string {
-    return this.#tables.ddl.map((text) => `${text};\n`).join('');
+    return this.#tables.steps.map(({ sql }) => `${sql};\n`).join('');
   }
 
   override async find(key: SessionKey): Promise<SessionRecord | null> {
     const [row] = await this.#rows(this.statements.find, this.findValues(key));
-    return row === undefined ? null : recordOf(row);
+    return row === undefined ? null : this.current(row);
+  }
+
+  /** The record of a row that was found. */
+  protected current(row: Row): SessionRecord | null {
+    const record = this.#format.recordOf(row, this.clock.now(), this.#lifeMs);
+    // Of a session that another program began, only the record knows when.
+    return record.createdAt < Number(row['revokedBefore'] ?? 0) ? null : record;
   }
 
   /** @throws {SessionError} ERR_SESSION_ID for what is no text: it may be what a client sent (S57) */
@@ -129,12 +138,13 @@ export abstract class SqlStore extends RecordStore {
   /** @throws {SessionError} ERR_SESSION_CURSOR */
   async page({ owner, cursor, limit, withData = true }: PageOptions): Promise<Page> {
     const { page, pageOfOwner, names, namesOfOwner } = this.statements;
-    const values = { after: numberIn(cursor), now: this.clock.now(), limit };
+    const values = { after: this.#placeOf(cursor), now: this.clock.now(), limit };
     const rows = await (owner === undefined
       ? this.#rows(withData ? page : names, values)
       : this.#rows(withData ? pageOfOwner : namesOfOwner, { ...values, owner }));
     const last = rows.length < limit ? undefined : rows.at(-1);
-    return { records: rows.map(entryOf), cursor: last === undefined ? null : String(last['number']) };
+    const records = rows.map((row) => this.#entry(row)).filter((entry) => entry !== null);
+    return { records, cursor: last === undefined ? null : String(last['place']) };
   }
 
   async count(): Promise<number> {
@@ -159,7 +169,7 @@ export abstract class SqlStore extends RecordStore {
     let removed = 0;
     for (let at = 0; at < expired.length; at += size) {
       const batch = expired.slice(at, at + size);
-      const taken = await this.#count(this.statements.sweep, { ...numbersOf(batch), now });
+      const taken = await this.#count(this.statements.sweep, { ...rowsOf(batch), now });
       removed += taken;
       if (tells && taken > 0) batch.forEach((row) => this.#tell(row));
     }
@@ -170,6 +180,8 @@ export abstract class SqlStore extends RecordStore {
   /** Each goes when its time is over; until then it is counted. */
   async revokeBefore(before: number, owner = '', options?: CallOptions): Promise<void> {
     await this.#writes(this.statements.revoke, { owner, before: Math.ceil(before) }, options);
+    // The other program goes on serving them. Nobody waits for it.
+    if (this.#format.isShared) this.#removeRevoked(owner).catch((error: unknown) => this.report(error));
   }
 
   async ping(): Promise<void> {
@@ -182,12 +194,44 @@ export abstract class SqlStore extends RecordStore {
     return Promise.resolve();
   }
 
+  async #removeRevoked(owner: string): Promise<void> {
+    const { removeRevoked, removeRevokedOf } = this.statements;
+    await this.#writes(owner === '' ? removeRevoked : removeRevokedOf, { owner });
+    if (owner !== '') return;
+    // Those that the other program began.
+    let after: Value | undefined = this.#format.first;
+    while (after !== undefined) {
+      const rows: readonly Row[] = await this.#rows(this.statements.page, {
+        after,
+        now: this.clock.now(),
+        limit: BATCH,
+      });
+      for (const row of rows) if (this.#entry(row) === null) await this.remove(row['key'] as SessionKey);
+      after = rows.at(-1)?.['place'] as Value | undefined;
+    }
+  }
+
   /** Moments of revocation with nobody left to revoke. */
   async #forget(now: number, limit: number): Promise<void> {
     const dayAgo = now - DAY_MS;
     const { outlived, forget } = this.statements;
     for (const { owner } of await this.#rows(outlived, { dayAgo, limit }))
       await this.#writes(forget, { owner: String(owner), dayAgo });
+  }
+
+  #entry(row: Row): SessionRecord | BrokenRecord | null {
+    try {
+      return this.current(row);
+    } catch (error) {
+      return { key: String(row['key']) as SessionKey, error: error as Error };
+    }
+  }
+
+  /** @throws {SessionError} ERR_SESSION_CURSOR */
+  #placeOf(cursor: string | undefined): Value {
+    const place = cursor === undefined ? this.#format.first : this.#format.placeOf(cursor);
+    if (place !== undefined) return place;
+    throw new SessionError('ERR_SESSION_CURSOR', 'The cursor is not one that a page returned.');
   }
 
   #tell(row: Row): void {
@@ -200,7 +244,7 @@ export abstract class SqlStore extends RecordStore {
     const { now } = this.findValues(record.key);
     if (UNSTORABLE.test(record.owner ?? ''))
       throw new SessionError('ERR_SESSION_VALUE', 'The name of a user holds NUL or half of a character.');
-    return { ...valuesOf(record, now, this.#lifeMs), now };
+    return { ...this.#format.valuesOf(record, now, this.#lifeMs), now };
   }
 
   #rows(statement: Statement, values: Values): Promise<readonly Row[]> {
@@ -258,18 +302,10 @@ export abstract class SqlStore extends RecordStore {
   }
 }
 
-function entryOf(row: Row): SessionRecord | BrokenRecord {
-  try {
-    return recordOf(row);
-  } catch (error) {
-    return { key: String(row['key']) as SessionKey, error: error as Error };
-  }
-}
-
 /** Of a batch, which the last row fills up. */
-function numbersOf(batch: readonly Row[]): Values {
-  const numbers = batch.map((row) => Number(row['number']));
-  return Object.fromEntries(BATCHED.map((name, at) => [name, numbers[at] ?? numbers.at(-1) ?? null]));
+function rowsOf(batch: readonly Row[]): Values {
+  const rows = batch.map(({ row }) => row as Value);
+  return Object.fromEntries(BATCHED.map((name, at) => [name, rows[at] ?? rows.at(-1) ?? null]));
 }
 
 /** @throws {SessionError} ERR_SESSION_TOO_LARGE for what the table would cut */
@@ -282,11 +318,4 @@ function assertFits(values: Values, limits: Limits): void {
           'make the table as `store.ddl()` says.',
       );
   }
-}
-
-/** @throws {SessionError} ERR_SESSION_CURSOR */
-function numberIn(cursor = '0'): number {
-  const number = Number(cursor);
-  if (/^\d{1,16}$/.test(cursor) && Number.isSafeInteger(number)) return number;
-  throw new SessionError('ERR_SESSION_CURSOR', 'The cursor is not one that a page returned.');
 }

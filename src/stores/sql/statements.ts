@@ -1,22 +1,9 @@
 // The statements of a SQL store, made once. Each call of the contract is one of them, and atomic by itself: what must hold
 // for it to happen stands in its WHERE, and how many rows it wrote says whether it did.
 import type { Dialect } from './dialect.js';
+import type { Setting } from './format.js';
 import { statement, type Statement } from './statement.js';
-import type { Column, Tables } from './table.js';
-
-const WRITTEN = [
-  'version',
-  'data',
-  'createdAt',
-  'deadlineAt',
-  'idleMs',
-  'expiresAt',
-  'isOwnEnd',
-  'owner',
-  'meta',
-  'closed',
-] as const satisfies readonly Column[];
-const READ = ['key', ...WRITTEN] as const satisfies readonly Column[];
+import type { Tables } from './tables.js';
 
 /** How many rows one statement of a sweep takes away: so many that it is quick, so few that nobody waits for it. */
 export const BATCH = 100;
@@ -25,66 +12,75 @@ export const BATCHED: readonly string[] = Array.from({ length: BATCH }, (_, at) 
 
 export type Statements = ReturnType<typeof statementsOf>;
 
-export function statementsOf(dialect: Dialect, { sessions, revoked, columns: c }: Tables) {
-  const { greatest, least, upsert, placeholders } = dialect;
+export function statementsOf(dialect: Dialect, { format, sessions, revoked, columns: c }: Tables) {
+  const { greatest, least, upsert, placeholders, quote } = dialect;
+  const e = format.expressions(c);
   const s = `${sessions.quoted} AS s`;
   const since = (who: string): string =>
     `COALESCE((SELECT r.before_at FROM ${revoked.quoted} AS r WHERE r.owner = ${who}), 0)`;
-  const isRevoked = `(s.${c.createdAt} < ${since("''")} OR s.${c.createdAt} < ${since(`s.${c.owner}`)})`;
-  const isCurrent = `s.${c.expiresAt} > :now AND NOT ${isRevoked}`;
-  const isLiving = `${isCurrent} AND s.${c.closed} IS NULL`;
-  const set = WRITTEN.map((column) => `${c[column]} = :${column}`).join(', ');
+  const isRevoked = `(${e.createdAt} < ${since("''")} OR ${e.createdAt} < ${since(e.owner)})`;
+  const isCurrent = `${e.expiresAt} > :now AND NOT ${isRevoked}`;
+  const isLiving = `${isCurrent} AND ${e.closed} IS NULL`;
+
+  const { key, version, createdAt, deadlineAt, expiresAt, owner, closed, place, row } = e;
+  const read = { key, version, createdAt, deadlineAt, expiresAt, owner, closed, place, row };
   const selected = (data: string): string =>
-    READ.map(
-      (column) =>
-        `${column === 'data' ? data : `s.${c[column]}`} AS ${dialect.quote}${column}${dialect.quote}`,
-    )
-      .concat(`s.${c.number} AS ${dialect.quote}number${dialect.quote}`)
+    Object.entries({ ...read, data, ...format.reads(c, since("''")) })
+      .map(([name, from]) => `${from} AS ${quote}${name}${quote}`)
       .join(', ');
-  const page = (data: string, where: string): string =>
-    `SELECT ${selected(data)} FROM ${s} WHERE ${where}s.${c.number} > :after AND ${isLiving} ORDER BY s.${c.number} LIMIT :limit`;
-  const data = `s.${c.data}`;
-  const ofOwner = `s.${c.owner} = :owner AND `;
+  const page = (data: string, who = ''): string =>
+    `SELECT ${selected(data)} FROM ${s} WHERE ${who}${place} > :after AND ${isLiving} ORDER BY ${place} LIMIT :limit`;
+  const ofOwner = `${owner} = :owner AND `;
+
+  const set = (settings: readonly Setting[]): string =>
+    settings.map(([column, value]) => `${column} = ${value}`).join(', ');
+  const written = set(format.writes(c));
+  const inserted: readonly Setting[] = [[c['key'] ?? '', ':key'], ...format.writes(c)];
+  const insert =
+    `(${inserted.map(([column]) => column).join(', ')}) ` +
+    `VALUES (${inserted.map(([, value]) => value).join(', ')})`;
+  const end = `${least}(:end, ${deadlineAt})`;
+  const extended: readonly Setting[] = [
+    // MySQL sets from left to right: what is compared comes before what changes it.
+    [c['isOwnEnd'] ?? '', `CASE WHEN ${end} > ${expiresAt} THEN :isOwnEnd ELSE ${e.isOwnEnd} END`],
+    ...format.extended(c, `${greatest}(${expiresAt}, ${end})`),
+  ];
   // MySQL has learnt `DELETE FROM ... AS` late.
   const remove = upsert === 'ON CONFLICT' ? `DELETE FROM ${s}` : `DELETE s FROM ${s}`;
-  const end = `${least}(:end, s.${c.deadlineAt})`;
-  const columns = READ.map((column) => c[column]).join(', ');
-  const values = READ.map((column) => `:${column}`).join(', ');
-  const later = (now: string, next: string): string => `before_at = ${greatest}(${now}before_at, ${next})`;
 
   const texts = {
-    find: `SELECT ${selected(data)} FROM ${s} WHERE s.${c.key} = :key AND ${isCurrent}`,
+    find: `SELECT ${selected(e.data)} FROM ${s} WHERE ${key} = :key AND ${isCurrent}`,
     insert:
       upsert === 'ON CONFLICT'
-        ? `INSERT INTO ${s} (${columns}) VALUES (${values}) ON CONFLICT (${c.key}) DO UPDATE SET ${set} WHERE NOT (${isCurrent})`
-        : `INSERT INTO ${sessions.quoted} (${columns}) VALUES (${values})`,
+        ? `INSERT INTO ${s} ${insert} ON CONFLICT (${c['key'] ?? ''}) DO UPDATE SET ${written} WHERE NOT (${isCurrent})`
+        : `INSERT INTO ${sessions.quoted} ${insert}`,
     // Where an insert writes over nothing.
-    overwrite: `UPDATE ${s} SET ${set} WHERE s.${c.key} = :key AND NOT (${isCurrent})`,
-    replace: `UPDATE ${s} SET ${set} WHERE s.${c.key} = :key AND s.${c.version} = :expected AND ${isLiving}`,
-    // MySQL sets from left to right: what is compared comes before what changes it.
-    extend:
-      `UPDATE ${s} SET ${c.isOwnEnd} = CASE WHEN ${end} > s.${c.expiresAt} THEN :isOwnEnd ELSE s.${c.isOwnEnd} END, ` +
-      `${c.expiresAt} = ${greatest}(s.${c.expiresAt}, ${end}) WHERE s.${c.key} = :key AND ${isLiving}`,
-    remove: `${remove} WHERE s.${c.key} = :key AND ${isCurrent}`,
-    page: page(data, ''),
-    pageOfOwner: page(data, ofOwner),
-    names: page("'{}'", ''),
+    overwrite: `UPDATE ${s} SET ${written} WHERE ${key} = :key AND NOT (${isCurrent})`,
+    replace: `UPDATE ${s} SET ${written} WHERE ${key} = :key AND ${version} = :expected AND ${isLiving}`,
+    extend: `UPDATE ${s} SET ${set(extended)} WHERE ${key} = :key AND ${isLiving}`,
+    remove: `${remove} WHERE ${key} = :key AND ${isCurrent}`,
+    page: page(e.data),
+    pageOfOwner: page(e.data, ofOwner),
+    names: page("'{}'"),
     namesOfOwner: page("'{}'", ofOwner),
-    count: `SELECT COUNT(*) AS total FROM ${s} WHERE s.${c.closed} IS NULL`,
+    count: `SELECT COUNT(*) AS total FROM ${s} WHERE ${closed} IS NULL`,
     clear: `DELETE FROM ${sessions.quoted}`,
     expired:
       `SELECT ${selected("'{}'")}, CASE WHEN ${isRevoked} THEN 1 ELSE 0 END AS revoked ` +
-      `FROM ${s} WHERE s.${c.expiresAt} <= :now ORDER BY s.${c.expiresAt} LIMIT :limit`,
-    sweep: `${remove} WHERE s.${c.number} IN (${BATCHED.map((name) => `:${name}`).join(', ')}) AND s.${c.expiresAt} <= :now`,
+      `FROM ${s} WHERE ${e.hasEnded} ORDER BY ${e.end} LIMIT :limit`,
+    sweep: `${remove} WHERE ${row} IN (${BATCHED.map((name) => `:${name}`).join(', ')}) AND ${expiresAt} <= :now`,
     revoke:
-      `INSERT INTO ${revoked.quoted}${upsert === 'ON CONFLICT' ? ' AS r' : ''} (owner, before_at) VALUES (:owner, :before) ` +
-      (upsert === 'ON CONFLICT'
-        ? `ON CONFLICT (owner) DO UPDATE SET ${later('r.', 'excluded.before_at')}`
-        : `ON DUPLICATE KEY UPDATE ${later('', 'VALUES(before_at)')}`),
+      upsert === 'ON CONFLICT'
+        ? `INSERT INTO ${revoked.quoted} AS r (owner, before_at) VALUES (:owner, :before) ` +
+          `ON CONFLICT (owner) DO UPDATE SET before_at = ${greatest}(r.before_at, excluded.before_at)`
+        : `INSERT INTO ${revoked.quoted} (owner, before_at) VALUES (:owner, :before) ` +
+          `ON DUPLICATE KEY UPDATE before_at = ${greatest}(before_at, VALUES(before_at))`,
+    removeRevoked: `${remove} WHERE ${isRevoked}`,
+    removeRevokedOf: `${remove} WHERE ${ofOwner}${isRevoked}`,
     // A day: a session that is on its way to another id arrives meanwhile.
     outlived:
       `SELECT r.owner FROM ${revoked.quoted} AS r WHERE r.owner <> '' AND r.before_at < :dayAgo AND NOT EXISTS ` +
-      `(SELECT 1 FROM ${s} WHERE s.${c.owner} = r.owner AND s.${c.createdAt} < r.before_at) LIMIT :limit`,
+      `(SELECT 1 FROM ${s} WHERE ${owner} = r.owner AND ${createdAt} < r.before_at) LIMIT :limit`,
     forget: `DELETE FROM ${revoked.quoted} WHERE owner = :owner AND before_at < :dayAgo`,
     ping: `SELECT 1 FROM ${s} WHERE 1 = 0`,
   };

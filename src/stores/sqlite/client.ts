@@ -1,9 +1,9 @@
 // What the store asks of a driver of SQLite: better-sqlite3 or node:sqlite, handed in and never imported.
 import type { Database, FoundColumn, TableName } from '../sql/dialect.js';
 import { OTHER_SHAPE, storeFault, type Advice } from '../sql/faults.js';
-import { missing } from '../sql/prepare.js';
+import { stepsFor } from '../sql/prepare.js';
 import { valuesFor, type Row, type Statement, type Value, type Values } from '../sql/statement.js';
-import { limitsOf, type Limits, type Tables } from '../sql/table.js';
+import { limitsOf, missingFrom, type Limits, type Tables } from '../sql/tables.js';
 
 interface Prepared {
   all(...values: Value[]): unknown[];
@@ -61,10 +61,13 @@ export class SqliteConnection implements Database {
     this.#database.exec(`PRAGMA busy_timeout = ${String(BLOCKING_MS)}`);
     this.#database.exec('PRAGMA journal_mode = WAL');
     this.#database.exec(`PRAGMA synchronous = ${this.#durability === 'power' ? 'FULL' : 'NORMAL'}`);
-    const isWhole = [tables.sessions, tables.revoked].every((name) => this.#describe(name).length > 0);
-    if (!isWhole && !creates) throw missing(tables);
-    if (!isWhole) for (const text of tables.ddl) this.#database.exec(text);
-    return limitsOf('SqliteStore', tables, this.#describe(tables.sessions));
+    const describe = () => ({
+      sessions: this.#describe(tables.sessions),
+      revoked: this.#describe(tables.revoked),
+    });
+    for (const { sql } of stepsFor(tables, missingFrom(tables, describe()), creates))
+      this.#database.exec(sql);
+    return limitsOf(tables, describe().sessions);
   }
 
   isDuplicate(): boolean {

@@ -1,0 +1,26 @@
+// Statements that make tables.
+import type { Dialect, TableName } from './dialect.js';
+import type { Step } from './format.js';
+
+export interface TablePlan {
+  readonly lines: readonly string[];
+  /** The quoted columns of each, by the end of its name. */
+  readonly indexes?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** What makes a table with its indexes. */
+export function stepsOf(
+  { indexes: place, tableOptions, quote }: Dialect,
+  { name, quoted }: TableName,
+  { lines, indexes = {} }: TablePlan,
+): Step[] {
+  const indexed = Object.entries(indexes).map(
+    ([end, columns]) => [`${quote}${name}_${end}${quote}`, `(${columns.join(', ')})`] as const,
+  );
+  const inside = place === 'inside' ? indexed.map(([index, on]) => `INDEX ${index} ${on}`) : [];
+  const after = place === 'after' ? indexed : [];
+  return [
+    `CREATE TABLE IF NOT EXISTS ${quoted} (\n  ${[...lines, ...inside].join(',\n  ')}\n)${tableOptions}`,
+    ...after.map(([index, on]) => `CREATE INDEX IF NOT EXISTS ${index} ON ${quoted} ${on}`),
+  ].map((sql) => ({ makes: name, sql }));
+}
