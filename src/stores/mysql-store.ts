@@ -1,14 +1,21 @@
 // Sessions in MySQL and MariaDB.
 import { checkOptions, type Fields } from '../core/options.js';
 import { MysqlDatabase, type MysqlClient } from './mysql/client.js';
-import { sqlStoreFields, type SqlStoreOptions } from './sql/options.js';
+import { sharedFaults, sqlStoreFields, type SqlStoreOptions } from './sql/options.js';
 import type { Dialect } from './sql/dialect.js';
+import { expressFormat, type ExpressTable } from './sql/express-format.js';
 import { ownFormat } from './sql/own-format.js';
 import { SqlStore } from './sql/sql-store.js';
 
 export interface MysqlStoreOptions extends SqlStoreOptions {
   /** A pool or a connection of mysql2, with promises or with callbacks. Opened by you and closed by you. */
   client: MysqlClient;
+  /**
+   * `'express-mysql-session'`: sessions are kept in the table of express-mysql-session 3, by default `sessions`, to which
+   * the store adds columns of its own, so that both serve them side by side, while an application changes over. Ids are
+   * kept as they are then (`idAtRest: 'plain'`). Default: the store's own.
+   */
+  format?: 'express-mysql-session';
 }
 
 const DIALECT: Dialect = {
@@ -30,6 +37,30 @@ const DIALECT: Dialect = {
   tableOptions: ' ENGINE = InnoDB',
 };
 
+/** https://github.com/chill117/express-mysql-session/blob/master/schema.sql */
+const EXPRESS_MYSQL_SESSION: ExpressTable = {
+  table: 'sessions',
+  key: {
+    name: 'session_id',
+    holds: 'text',
+    type: 'VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL PRIMARY KEY',
+  },
+  data: { name: 'data', holds: 'text', type: 'MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin' },
+  end: { name: 'expires', holds: 'number', type: 'INT UNSIGNED NOT NULL' },
+  text: (data) => data,
+  json: (text) => text,
+  digest: (text) => `MD5(${text})`,
+  seconds: (end) => end,
+  instant: (seconds) => seconds,
+  // What the column holds: 2106.
+  lastSecond: 4_294_967_295,
+  place: () => 's.`store_place`',
+  placed: (table, key) => [
+    `ALTER TABLE ${table} ADD COLUMN \`store_place\` CHAR(32) CHARACTER SET ascii COLLATE ascii_bin ` +
+      `GENERATED ALWAYS AS (MD5(${key})) VIRTUAL, ADD INDEX (\`store_place\`)`,
+  ],
+};
+
 const A_CLIENT = 'a pool or a connection of mysql2';
 
 const schemaOf = (fields: Fields) => {
@@ -40,11 +71,14 @@ const schemaOf = (fields: Fields) => {
       z.custom((value) => typeof (value as Partial<MysqlClient> | null)?.execute === 'function'),
       A_CLIENT,
     ),
+    format: field(z.literal('express-mysql-session'), "'express-mysql-session', or nothing"),
   });
 };
 
-const rules = ({ client }: Partial<MysqlStoreOptions>): string[] =>
-  client === undefined ? [`"client" is missing; it must be ${A_CLIENT}`] : [];
+const rules = ({ client, format, idAtRest }: Partial<MysqlStoreOptions>): string[] => [
+  ...(client === undefined ? [`"client" is missing; it must be ${A_CLIENT}`] : []),
+  ...sharedFaults(format, idAtRest),
+];
 
 /**
  * Sessions in MySQL 8 or MariaDB 10.6, or later. The pool is handed in, and never closed by the store.
@@ -59,7 +93,9 @@ export class MysqlStore extends SqlStore {
   constructor(options: MysqlStoreOptions) {
     checkOptions('MysqlStore', schemaOf, options, rules);
     const database = new MysqlDatabase(options.client);
-    super(database, DIALECT, ownFormat(DIALECT), options);
+    const format =
+      options.format === undefined ? ownFormat(DIALECT) : expressFormat(DIALECT, EXPRESS_MYSQL_SESSION);
+    super(database, DIALECT, format, options);
     this.#database = database;
     database.listen((error) => this.report(error));
   }

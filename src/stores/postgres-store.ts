@@ -1,14 +1,21 @@
 // Sessions in PostgreSQL.
 import { checkOptions, type Fields } from '../core/options.js';
 import { PgDatabase, type PgClient } from './postgres/client.js';
-import { sqlStoreFields, type SqlStoreOptions } from './sql/options.js';
+import { sharedFaults, sqlStoreFields, type SqlStoreOptions } from './sql/options.js';
 import type { Dialect } from './sql/dialect.js';
+import { expressFormat, type ExpressTable } from './sql/express-format.js';
 import { ownFormat } from './sql/own-format.js';
 import { SqlStore } from './sql/sql-store.js';
 
 export interface PostgresStoreOptions extends SqlStoreOptions {
   /** A `Pool` of pg, or a connected `Client`. Opened by you and closed by you. */
   client: PgClient;
+  /**
+   * `'connect-pg-simple'`: sessions are kept in the table of connect-pg-simple 10, by default `session`, to which the store
+   * adds columns of its own, so that both serve them side by side, while an application changes over. Ids are kept as they
+   * are then (`idAtRest: 'plain'`). Default: the store's own.
+   */
+  format?: 'connect-pg-simple';
 }
 
 const DIALECT: Dialect = {
@@ -29,6 +36,23 @@ const DIALECT: Dialect = {
   tableOptions: '',
 };
 
+/** https://github.com/voxpelli/node-connect-pg-simple/blob/main/table.sql */
+const CONNECT_PG_SIMPLE: ExpressTable = {
+  table: 'session',
+  key: { name: 'sid', holds: 'text', type: 'varchar NOT NULL PRIMARY KEY' },
+  data: { name: 'sess', holds: 'json', type: 'json NOT NULL' },
+  end: { name: 'expire', holds: 'time', type: 'timestamp(6) NOT NULL' },
+  text: (data) => `CAST(${data} AS text)`,
+  json: (text) => `CAST(CAST(${text} AS text) AS json)`,
+  digest: (text) => `md5(CAST(${text} AS text))`,
+  seconds: (end) => `CAST(CEIL(EXTRACT(EPOCH FROM CAST(${end} AS timestamptz))) AS bigint)`,
+  instant: (seconds) => `to_timestamp(${seconds})`,
+  // The year 9999.
+  lastSecond: 253_402_300_799,
+  place: (key) => `md5(${key})`,
+  placed: (table, key) => [`CREATE INDEX ON ${table} (md5(${key}))`],
+};
+
 const A_CLIENT = 'a `Pool` or a `Client` of pg';
 
 const schemaOf = (fields: Fields) => {
@@ -39,11 +63,14 @@ const schemaOf = (fields: Fields) => {
       z.custom((value) => typeof (value as Partial<PgClient> | null)?.query === 'function'),
       A_CLIENT,
     ),
+    format: field(z.literal('connect-pg-simple'), "'connect-pg-simple', or nothing"),
   });
 };
 
-const rules = ({ client }: Partial<PostgresStoreOptions>): string[] =>
-  client === undefined ? [`"client" is missing; it must be ${A_CLIENT}`] : [];
+const rules = ({ client, format, idAtRest }: Partial<PostgresStoreOptions>): string[] => [
+  ...(client === undefined ? [`"client" is missing; it must be ${A_CLIENT}`] : []),
+  ...sharedFaults(format, idAtRest),
+];
 
 /**
  * Sessions in PostgreSQL 11 or later. The pool is handed in, and never closed by the store.
@@ -58,7 +85,9 @@ export class PostgresStore extends SqlStore {
   constructor(options: PostgresStoreOptions) {
     checkOptions('PostgresStore', schemaOf, options, rules);
     const database = new PgDatabase(options.client);
-    super(database, DIALECT, ownFormat(DIALECT), options);
+    const format =
+      options.format === undefined ? ownFormat(DIALECT) : expressFormat(DIALECT, CONNECT_PG_SIMPLE);
+    super(database, DIALECT, format, options);
     this.#database = database;
     database.listen((error) => this.report(error));
   }

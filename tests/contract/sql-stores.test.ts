@@ -4,19 +4,27 @@ import { storeContract } from '../../src/testing/index.js';
 import type { SqlStore } from '../../src/stores/sql/sql-store.js';
 import type { SqlStoreOptions } from '../../src/stores/sql/options.js';
 import { onSql } from '../support/on-sql.js';
-import type { OpenDatabase } from '../support/sql-drivers.js';
+import type { Engine, OpenDatabase } from '../support/sql-drivers.js';
 
 const VARIANTS: readonly [string, SqlStoreOptions][] = [
   ['as it is', {}],
   ['ids plain at rest', { idAtRest: 'plain' }],
   ['columns with names of their own', { columns: { key: 'sid', data: 'sess', expiresAt: 'expire' } }],
 ];
+/** The tables of other stores. */
+const FORMATS: Partial<Readonly<Record<Engine, string>>> = {
+  PostgreSQL: 'connect-pg-simple',
+  MariaDB: 'express-mysql-session',
+};
 const isFull = process.env['SQL_CONTRACT'] === 'full';
 const SHARED = ['page', 'removeExpired', 'count', 'revokeBefore', 'ping', 'close'] as const;
 
 onSql(
   ({ engine, open, freshTable }) => {
-    describe.each(isFull ? VARIANTS : VARIANTS.slice(0, 1))('%s', (_variant, options) => {
+    const format = FORMATS[engine];
+    const variants: [string, object][] = isFull ? [...VARIANTS] : VARIANTS.slice(0, 1);
+    if (format !== undefined) variants.push([`in the table of ${format}`, { format }]);
+    describe.each(variants)('%s', (_variant, options) => {
       const databases = new Map<SqlStore, OpenDatabase>();
       const table = freshTable();
       const cases = storeContract<SqlStore>({

@@ -1,7 +1,7 @@
 // What the store asks of pg: a Pool or a Client, handed in and never imported.
 import type { EventEmitter } from 'node:events';
 
-import type { Database, FoundColumn, TableName } from '../sql/dialect.js';
+import type { Database, FoundColumn, Holds, TableName } from '../sql/dialect.js';
 import { OTHER_SHAPE, storeFault, type Advice } from '../sql/faults.js';
 import { prepareTables } from '../sql/prepare.js';
 import { valuesFor, type Row, type Statement, type Value, type Values } from '../sql/statement.js';
@@ -108,16 +108,19 @@ export class PgDatabase implements Database {
 
   async #describe({ quoted }: TableName): Promise<FoundColumn[]> {
     const { rows } = await this.#query(
-      'SELECT a.attname AS name, t.typcategory AS category FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid ' +
+      'SELECT a.attname AS name, t.typname AS type, t.typcategory AS category FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid ' +
         'WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped',
       [quoted],
     );
-    return (rows as { name: string; category: string }[]).map(({ name, category }) => ({
+    return (rows as { name: string; type: string; category: string }[]).map(({ name, type, category }) => ({
       name,
-      holds: category === 'S' ? 'text' : category === 'N' ? 'number' : 'else',
+      holds: type === 'json' ? 'json' : (CATEGORIES[category] ?? 'else'),
     }));
   }
 }
+
+/** https://www.postgresql.org/docs/current/catalog-pg-type.html#CATALOG-TYPCATEGORY-TABLE */
+const CATEGORIES: Readonly<Record<string, Holds>> = { S: 'text', N: 'number', D: 'time' };
 
 const codeOf = (error: unknown): string => (error as { code?: string } | null)?.code ?? '';
 

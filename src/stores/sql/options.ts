@@ -2,13 +2,14 @@
 import type { Fields } from '../../core/options.js';
 import { recordStoreFields } from '../store-options.js';
 import type { RecordStoreOptions } from '../store.js';
+import type { ExpressColumn } from './express-format.js';
 import type { OwnColumn } from './own-format.js';
 
 export interface SqlStoreOptions extends RecordStoreOptions {
   /** The table of sessions, with its schema if it has one: `'app.sessions'`. Default `'sessions'`. */
   table?: string;
   /** Other names for its columns. */
-  columns?: Partial<Record<OwnColumn, string>>;
+  columns?: Partial<Record<OwnColumn | ExpressColumn, string>>;
   /** Makes the tables if they are missing, at the first use. Default true. */
   createTable?: boolean;
   /** Life of a session that brings no expiry of its own, seconds. Default one day. */
@@ -29,3 +30,9 @@ export const sqlStoreFields = (fields: Fields) => {
     sweepInterval: field(z.number().nonnegative(), 'a number of milliseconds, 0 for none'),
   };
 };
+
+/** What the table of another store needs. */
+export const sharedFaults = (format: string | undefined, idAtRest: unknown): string[] =>
+  format !== undefined && idAtRest === 'sha256'
+    ? [`format '${format}' needs ids as they are: leave "idAtRest" away`]
+    : [];

@@ -3,6 +3,9 @@ import { SessionError } from '../../core/errors.js';
 import type { FoundColumn, TableName } from './dialect.js';
 import { limitsOf, missingFrom, type Limits, type Tables } from './tables.js';
 
+/** More than enough for as many processes as start together. */
+const ATTEMPTS = 10;
+
 /** A server, as one that finds its tables or makes them. */
 export interface Server {
   /** The columns of a table; none: there is no such table. */
@@ -16,18 +19,17 @@ export async function prepareTables(server: Server, tables: Tables, creates: boo
     sessions: await server.describe(tables.sessions),
     revoked: await server.describe(tables.revoked),
   });
-  let found = await describe();
-  const missing = missingFrom(tables, found);
-  const steps = stepsFor(tables, missing, creates);
-  try {
-    for (const { sql } of steps) await server.make(sql);
-  } catch (error) {
-    // Another process made them at the same moment, or is about to.
-    found = await describe();
-    if (missingFrom(tables, found).length > 0) throw error;
+  for (let attempt = 1; ; attempt++) {
+    const found = await describe();
+    const steps = stepsFor(tables, missingFrom(tables, found), creates);
+    if (steps.length === 0) return limitsOf(tables, found.sessions);
+    try {
+      for (const { sql } of steps) await server.make(sql);
+    } catch (error) {
+      // Another process makes them at the same moment.
+      if (attempt === ATTEMPTS) throw error;
+    }
   }
-  if (steps.length > 0) found = await describe();
-  return limitsOf(tables, found.sessions);
 }
 
 /** What makes the missing tables; a table of another shape is left alone. */

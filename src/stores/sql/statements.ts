@@ -30,6 +30,8 @@ export function statementsOf(dialect: Dialect, { format, sessions, revoked, colu
       .join(', ');
   const page = (data: string, who = ''): string =>
     `SELECT ${selected(data)} FROM ${s} WHERE ${who}${place} > :after AND ${isLiving} ORDER BY ${place} LIMIT :limit`;
+  // What another program wrote tells of the session only as a whole.
+  const noData = format.isShared ? e.data : "'{}'";
   const ofOwner = `${owner} = :owner AND `;
 
   const set = (settings: readonly Setting[]): string =>
@@ -61,8 +63,8 @@ export function statementsOf(dialect: Dialect, { format, sessions, revoked, colu
     remove: `${remove} WHERE ${key} = :key AND ${isCurrent}`,
     page: page(e.data),
     pageOfOwner: page(e.data, ofOwner),
-    names: page("'{}'"),
-    namesOfOwner: page("'{}'", ofOwner),
+    names: page(noData),
+    namesOfOwner: page(noData, ofOwner),
     count: `SELECT COUNT(*) AS total FROM ${s} WHERE ${closed} IS NULL`,
     clear: `DELETE FROM ${sessions.quoted}`,
     expired:
