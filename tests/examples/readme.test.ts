@@ -236,7 +236,8 @@ it('the TypeScript of the README compiles', () => {
       ? real.getSourceFile(file, target, ...rest)
       : ts.createSourceFile(file, source.text, target);
   };
-  const program = ts.createProgram([...sources.keys()], options, host);
+  const types = join(ROOT, 'tests/support/node-sqlite.d.ts');
+  const program = ts.createProgram([types, ...sources.keys()], options, host);
   const faults = [...sources].flatMap(([file, { line }]) => {
     const source = program.getSourceFile(file);
     return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)].map(
@@ -276,6 +277,20 @@ describe('the tables of the README', () => {
     const own = membersOf('src/stores/redis/options.ts', 'RedisStoreOptions');
     const inherited = membersOf('src/stores/store.ts', 'RecordStoreOptions');
     expect(firstCells('### Options of the Redis store').sort()).toEqual([...own, ...inherited].sort());
+  });
+
+  it('name every option of the SQL stores', () => {
+    const own = ['postgres', 'mysql', 'sqlite'].flatMap((name) =>
+      membersOf(
+        `src/stores/${name}-store.ts`,
+        `${name.replace(/^./, (first) => first.toUpperCase())}StoreOptions`,
+      ),
+    );
+    const shared = membersOf('src/stores/sql/options.ts', 'SqlStoreOptions');
+    const inherited = membersOf('src/stores/store.ts', 'RecordStoreOptions');
+    expect(firstCells('### Options of the SQL stores').sort()).toEqual(
+      [...new Set([...own, ...shared, ...inherited])].sort(),
+    );
   });
 
   it('name every option of the drop-in', () => {

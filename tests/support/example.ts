@@ -15,7 +15,8 @@ const LOADER = `
   const original = Module._resolveFilename;
   Module._resolveFilename = (request, parent, ...rest) => {
     if (request === 'session-store-js') return ${JSON.stringify(resolve(ROOT, 'src/index.ts'))};
-    if (request === 'session-store-js/redis') return ${JSON.stringify(resolve(ROOT, 'src/stores/redis/index.ts'))};
+    const [, store] = /^session-store-js\\/(mysql|postgres|redis|sqlite)$/.exec(request) ?? [];
+    if (store !== undefined) return ${JSON.stringify(resolve(ROOT, 'src/stores'))} + '/' + store + '/index.ts';
     const source = resolve(dirname(parent?.filename ?? '.'), request.replace(/\\.js$/, '.ts'));
     return /^[.].*[.]js$/.test(request) && existsSync(source) ? source : original(request, parent, ...rest);
   };
@@ -37,14 +38,19 @@ export interface Example {
   end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | string | null>;
 }
 
-/** @param cwd Where it runs. @throws what it printed, if it ends before it listens */
+/**
+ * @param cwd Where it runs.
+ * @param node What runs it.
+ * @throws what it printed, if it ends before it listens
+ */
 export async function startExample(
   file: string,
   cwd: string,
   env: Record<string, string> = {},
+  node = process.execPath,
 ): Promise<Example> {
   const main = JSON.stringify(resolve(ROOT, 'examples', file));
-  const child = spawn(process.execPath, ['-e', `${LOADER}\nModule._load(${main}, null, true);`], {
+  const child = spawn(node, ['-e', `${LOADER}\nModule._load(${main}, null, true);`], {
     cwd,
     env: { ...process.env, NODE_ENV: '', PORT: '0', ...env },
   });

@@ -47,7 +47,10 @@ const DRIVER_NEEDS: Readonly<Record<string, Needed>> = {
 let tables = 0;
 
 /** For each engine, and for each driver of it unless only the one that is used most is asked for. */
-export function onSql(tests: (world: SqlWorld) => void, { drivers = 'first' as 'first' | 'all' } = {}): void {
+export function onSql(
+  tests: (world: SqlWorld) => void,
+  { drivers = 'first' }: { drivers?: 'first' | 'all' } = {},
+): void {
   describe.each(ENGINES)('%s', (engine) => {
     const { needed, start } = SERVERS[engine];
     whereThereIs(needed, () => {

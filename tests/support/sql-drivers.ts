@@ -74,7 +74,7 @@ const sqlite = (database: ClosingDatabase): OpenDatabase => ({
 });
 
 /** Of the folder that has native builds; `null` where they are not installed. */
-function betterSqlite(): DatabaseClass | null {
+export function betterSqlite(): DatabaseClass | null {
   try {
     return createRequire(join(__dirname, '../ecosystem/package.json'))('better-sqlite3') as DatabaseClass;
   } catch {
