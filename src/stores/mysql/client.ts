@@ -8,11 +8,9 @@ import { prepareTables } from '../sql/prepare.js';
 import { valuesFor, type Row, type Statement, type Value, type Values } from '../sql/statement.js';
 import type { Limits, Tables } from '../sql/tables.js';
 
-type Bound = string | Buffer | null;
-
 interface Query {
   sql: string;
-  values: Bound[];
+  values: Value[];
   rowsAsArray: false;
   nestTables: false;
 }
@@ -87,15 +85,12 @@ export class MysqlDatabase implements Database {
   }
 
   async rows(statement: Statement, values: Values): Promise<readonly Row[]> {
-    const rows = (await this.#execute(statement.sql, valuesFor(statement, values))) as Row[];
+    const rows = (await this.#execute(statement.sql, bound(statement, values))) as Row[];
     return rows.map(textsOf);
   }
 
   async run(statement: Statement, values: Values): Promise<number> {
-    const { affectedRows, info } = (await this.#execute(
-      statement.sql,
-      valuesFor(statement, values),
-    )) as Written;
+    const { affectedRows, info } = (await this.#execute(statement.sql, bound(statement, values))) as Written;
     // A client without the flag FOUND_ROWS counts changed rows as affected.
     const matched = /^Rows matched: (\d+)/.exec(info);
     return matched === null ? affectedRows : Number(matched[1]);
@@ -138,10 +133,10 @@ export class MysqlDatabase implements Database {
     this.#unlisten();
   }
 
-  async #execute(sql: string, values: readonly Value[]): Promise<unknown> {
+  async #execute(sql: string, values: Value[]): Promise<unknown> {
     const [result] = await this.#promising.execute({
       sql,
-      values: values.map(bound),
+      values,
       rowsAsArray: false,
       nestTables: false,
     });
@@ -181,8 +176,9 @@ function holdsOf(type: string, charset: unknown): FoundColumn['holds'] {
     : 'else';
 }
 
-/** Numbers too: sent as doubles, they are refused behind LIMIT. */
-const bound = (value: Value): Bound => (typeof value === 'number' ? String(value) : value);
+/** mysql2 sends numbers as doubles, which MySQL refuses behind LIMIT. (Texts would be compared as texts elsewhere.) */
+const bound = (statement: Statement, values: Values): Value[] =>
+  valuesFor(statement, 'limit' in values ? { ...values, limit: String(values['limit']) } : values);
 
 /** Binary columns come as bytes. */
 const textsOf = (row: Row): Row =>

@@ -13,9 +13,14 @@ interface Query {
   types: { getTypeParser(): (value: string) => string };
 }
 
+interface Result {
+  rows: unknown[];
+  rowCount: number | null;
+}
+
 /** A pool or a client of pg, 8 or later. */
 export interface PgClient {
-  query(query: Query): Promise<{ rows: unknown[]; rowCount: number | null }>;
+  query(query: Query): Promise<Result>;
 }
 
 /** Texts as the server writes them, whatever the application has made of its types. */
@@ -50,10 +55,13 @@ const ADVICE: Advice = [
 export class PgDatabase implements Database {
   readonly patienceMs = 1_000;
   readonly #client: PgClient;
+  readonly #isPool: boolean;
+  #last: Promise<unknown> = Promise.resolve();
   #unlisten: () => void = () => undefined;
 
   constructor(client: PgClient) {
     this.#client = client;
+    this.#isPool = 'totalCount' in client;
   }
 
   async rows(statement: Statement, values: Values): Promise<readonly Row[]> {
@@ -102,8 +110,13 @@ export class PgDatabase implements Database {
     this.#unlisten();
   }
 
-  #query(text: string, values: Value[]): ReturnType<PgClient['query']> {
-    return this.#client.query({ text, values, types: TYPES });
+  #query(text: string, values: Value[]): Promise<Result> {
+    const ask = (): Promise<Result> => this.#client.query({ text, values, types: TYPES });
+    if (this.#isPool) return ask();
+    // A client takes one query at a time (pg 9; pg 8 warns).
+    const result = this.#last.then(ask);
+    this.#last = result.catch(() => undefined);
+    return result;
   }
 
   async #describe({ quoted }: TableName): Promise<FoundColumn[]> {
