@@ -20,13 +20,13 @@ import type { Format } from './format.js';
 import type { SqlStoreOptions } from './options.js';
 import type { Row, Statement, Value, Values } from './statement.js';
 import { BATCH, BATCHED, statementsOf, type Statements } from './statements.js';
-import { tablesOf, type Limits, type Tables } from './tables.js';
+import { assertFits, tablesOf, type Limits, type Tables } from './tables.js';
 
 const DAY_MS = 86_400_000;
 const DEFAULT_SWEEP_MS = 60_000;
 /** Sweeps of many processes must not come at the same moment: this share of the time between two is left to chance. */
 const JITTER = 0.2;
-/** Before what gave way to others is tried again. */
+/** Before what gave way to others is tried again: soon at first. */
 const LONGEST_WAIT_MS = 20;
 /** UTF-8, and so every database, has no half of a pair; PostgreSQL has no NUL either. */
 const UNSTORABLE = /[\0\p{Surrogate}]/u;
@@ -265,7 +265,7 @@ export abstract class SqlStore extends RecordStore {
   /** Works on tables that are there. What gave way to others is tried again: nothing came of it. */
   async #do<T>(work: (limits: Limits) => T | Promise<T>, { signal }: CallOptions = {}): Promise<T> {
     const began = performance.now();
-    for (;;) {
+    for (let waitMs = 1; ; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
       try {
         const limits = await this.prepared();
         // The caller has been told that it failed.
@@ -277,7 +277,7 @@ export abstract class SqlStore extends RecordStore {
         if (!this.#database.isCollision(error) || performance.now() - began > patienceMs)
           throw this.#failed(error);
       }
-      await sleep(Math.random() * LONGEST_WAIT_MS);
+      await sleep(Math.random() * waitMs);
     }
   }
 
@@ -306,16 +306,4 @@ export abstract class SqlStore extends RecordStore {
 function rowsOf(batch: readonly Row[]): Values {
   const rows = batch.map(({ row }) => row as Value);
   return Object.fromEntries(BATCHED.map((name, at) => [name, rows[at] ?? rows.at(-1) ?? null]));
-}
-
-/** @throws {SessionError} ERR_SESSION_TOO_LARGE for what the table would cut */
-function assertFits(values: Values, limits: Limits): void {
-  for (const [column, maxBytes] of Object.entries(limits)) {
-    if (Buffer.byteLength(String(values[column] ?? '')) > maxBytes)
-      throw new SessionError(
-        'ERR_SESSION_TOO_LARGE',
-        `A session does not fit into its row: the column of "${column}" takes ${String(maxBytes)} bytes. Store less, or ` +
-          'make the table as `store.ddl()` says.',
-      );
-  }
 }

@@ -3,6 +3,7 @@ import { SessionError } from '../../core/errors.js';
 import { stepsOf } from './ddl.js';
 import type { Dialect, FoundColumn, TableName } from './dialect.js';
 import type { Format, Names, Step } from './format.js';
+import type { Values } from './statement.js';
 
 /** Behind the name of the table of sessions: since when the sessions of a user count, the user `''` being everybody. */
 const REVOKED = '_revoked';
@@ -110,6 +111,18 @@ export function limitsOf(tables: Tables, found: readonly FoundColumn[]): Limits 
     if (there.maxBytes !== undefined) limits[column] = there.maxBytes;
   }
   return limits;
+}
+
+/** @throws {SessionError} ERR_SESSION_TOO_LARGE for what the table would cut */
+export function assertFits(values: Values, limits: Limits): void {
+  for (const [column, maxBytes] of Object.entries(limits)) {
+    if (Buffer.byteLength(String(values[column] ?? '')) > maxBytes)
+      throw new SessionError(
+        'ERR_SESSION_TOO_LARGE',
+        `A session does not fit into its row: the column of "${column}" takes ${String(maxBytes)} bytes. Store less, or ` +
+          'make the table as `store.ddl()` says.',
+      );
+  }
 }
 
 const isSame = (name: string, other: string): boolean => name.toLowerCase() === other.toLowerCase();

@@ -31,11 +31,8 @@ const ADVICE: Advice = [
   [/no such (table|column)|has no column|NOT NULL constraint|does not match any/i, OTHER_SHAPE],
 ];
 
-/**
- * How long SQLite itself waits for other processes, ms, and nothing else happens in this one meanwhile: long enough for
- * their writes. Who waits longer than that waits beside the other requests.
- */
-const BLOCKING_MS = 10;
+/** How long SQLite itself waits for other processes while the tables are looked for, ms: this process waits with it. */
+const BLOCKING_MS = 100;
 
 export class SqliteConnection implements Database {
   readonly patienceMs: number;
@@ -67,6 +64,8 @@ export class SqliteConnection implements Database {
     });
     for (const { sql } of stepsFor(tables, missingFrom(tables, describe()), creates))
       this.#database.exec(sql);
+    // From here on who has to wait does so beside the other requests.
+    this.#database.exec('PRAGMA busy_timeout = 0');
     return limitsOf(tables, describe().sessions);
   }
 
