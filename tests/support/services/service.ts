@@ -21,7 +21,9 @@ export interface Service {
   resume(): void;
   /** As `kill`, but for a while: its port is kept free and its directory as it was, for `restart`. */
   crash(): Promise<void>;
-  /** Resolves when the server takes connections again. */
+  /** As `stop`, but for a while. */
+  halt(): Promise<void>;
+  /** After `crash` and `halt`. Resolves when the server takes connections again. */
   restart(): Promise<void>;
 }
 
@@ -102,6 +104,12 @@ async function start(recipe: Recipe, port: number, more: readonly string[]): Pro
     await exited;
     running.delete(service);
   };
+  const forAWhile = async (signal: NodeJS.Signals): Promise<void> => {
+    const ended = printed(guard, recipe, / ended with /, exited);
+    tell('KEEP');
+    tell(signal);
+    await ended;
+  };
   const service: Service = {
     port,
     directory,
@@ -109,12 +117,8 @@ async function start(recipe: Recipe, port: number, more: readonly string[]): Pro
     kill: () => end('SIGKILL'),
     pause: () => tell('SIGSTOP'),
     resume: () => tell('SIGCONT'),
-    async crash() {
-      const crashed = printed(guard, recipe, / ended with /, exited);
-      tell('KEEP');
-      tell('SIGKILL');
-      await crashed;
-    },
+    crash: () => forAWhile('SIGKILL'),
+    halt: () => forAWhile(recipe.stopSignal),
     async restart() {
       const ready = printed(guard, recipe, recipe.ready, exited);
       tell('START');
