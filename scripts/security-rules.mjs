@@ -76,6 +76,6 @@ export const RULES = [
   [55, 'Files are 0600 and directories 0700, whatever the umask.'],
   [56, 'Sweeping and clearing leave files of others alone.'],
   [57, 'What is no text is no key, in any store.'],
-  [58, 'SQL names are checked and quoted, values bound.', 'there is no SQL store yet'],
+  [58, 'SQL names are checked and quoted, values bound.'],
   [59, 'Redis prefixes are escaped, and nothing but our keys is touched.'],
 ].map(([number, sentence, later]) => ({ number, sentence, later }));
