@@ -1,6 +1,6 @@
 // What the SQL stores share: the contract as statements. A write is one statement, atomic by itself, so that processes
 // never overwrite each other unseen.
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 
 import { answer, type Callback } from '../../core/callback.js';
 import { MAX_TIMER_MS } from '../../core/clock.js';
@@ -172,6 +172,8 @@ export abstract class SqlStore extends RecordStore {
       const taken = await this.#count(this.statements.sweep, { ...rowsOf(batch), now });
       removed += taken;
       if (tells && taken > 0) batch.forEach((row) => this.#tell(row));
+      // A database that answers at once lets nobody else do anything meanwhile.
+      await nextTurn();
     }
     if (expired.length === 0) await this.#forget(now, limit);
     return removed;

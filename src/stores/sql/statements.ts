@@ -70,7 +70,8 @@ export function statementsOf(dialect: Dialect, { format, sessions, revoked, colu
     expired:
       `SELECT ${selected("'{}'")}, CASE WHEN ${isRevoked} THEN 1 ELSE 0 END AS revoked ` +
       `FROM ${s} WHERE ${e.hasEnded} ORDER BY ${e.end} LIMIT :limit`,
-    sweep: `${remove} WHERE ${row} IN (${BATCHED.map((name) => `:${name}`).join(', ')}) AND ${expiresAt} <= :now`,
+    // By their rows: the index of the ends would lead past everything that has ended (`+ 0` hides it).
+    sweep: `${remove} WHERE ${row} IN (${BATCHED.map((name) => `:${name}`).join(', ')}) AND ${expiresAt} + 0 <= :now`,
     revoke:
       upsert === 'ON CONFLICT'
         ? `INSERT INTO ${revoked.quoted} AS r (owner, before_at) VALUES (:owner, :before) ` +
@@ -82,7 +83,7 @@ export function statementsOf(dialect: Dialect, { format, sessions, revoked, colu
     // A day: a session that is on its way to another id arrives meanwhile.
     outlived:
       `SELECT r.owner FROM ${revoked.quoted} AS r WHERE r.owner <> '' AND r.before_at < :dayAgo AND NOT EXISTS ` +
-      `(SELECT 1 FROM ${s} WHERE ${owner} = r.owner AND ${createdAt} < r.before_at) LIMIT :limit`,
+      `(SELECT 1 FROM ${s} WHERE ${owner} = r.owner AND ${createdAt} < r.before_at) ORDER BY r.before_at LIMIT :limit`,
     forget: `DELETE FROM ${revoked.quoted} WHERE owner = :owner AND before_at < :dayAgo`,
     ping: `SELECT 1 FROM ${s} WHERE 1 = 0`,
   };

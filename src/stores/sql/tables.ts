@@ -7,6 +7,8 @@ import type { Values } from './statement.js';
 
 /** Behind the name of the table of sessions: since when the sessions of a user count, the user `''` being everybody. */
 const REVOKED = '_revoked';
+/** Behind that, the name of its index. */
+const AT = 'at';
 
 export interface Tables {
   /** The class of the store, for messages. */
@@ -36,10 +38,9 @@ export function tablesOf(
   const wrong = (option: string, expected: string): SessionError =>
     new SessionError('ERR_SESSION_OPTIONS', `Wrong options for ${what}: "${option}" must be ${expected}.`);
   // Names stand in statements as they are: what could end one is refused (S58).
-  const quoted = (name: string, option: string): string => {
-    const { maxName, quote } = dialect;
+  const quoted = (name: string, option: string, maxName = dialect.maxName): string => {
     const isGood = /^[\p{L}_][\p{L}\p{N}_$ -]*$/u.test(name) && Buffer.byteLength(name) <= maxName;
-    if (isGood) return `${quote}${name}${quote}`;
+    if (isGood) return `${dialect.quote}${name}${dialect.quote}`;
     throw wrong(
       option,
       `a name of 1 to ${String(maxName)} bytes: letters, digits, _, $, - and spaces, no digit first`,
@@ -67,6 +68,7 @@ export function tablesOf(
   const quotedNames = Object.fromEntries(
     Object.entries(names).map(([column, own]) => [column, quoted(own, `columns.${column}`)]),
   );
+  quoted(name, 'table', dialect.maxName - `${REVOKED}_${AT}`.length);
   const [revoked, sessions] = [named(REVOKED), named('')];
   const { types } = dialect;
   const lines = [`owner ${types.name} NOT NULL PRIMARY KEY`, `before_at ${types.number} NOT NULL`];
@@ -77,7 +79,10 @@ export function tablesOf(
     revoked,
     columns: quotedNames,
     names,
-    steps: [...format.steps(sessions, quotedNames), ...stepsOf(dialect, revoked, { lines })],
+    steps: [
+      ...format.steps(sessions, quotedNames),
+      ...stepsOf(dialect, revoked, { lines, indexes: { [AT]: ['before_at'] } }),
+    ],
   };
 }
 
