@@ -97,7 +97,7 @@ export class SqliteStore extends SqlStore {
     try {
       void this.prepared();
       const [row] = this.#connection.rows(this.statements.find, values);
-      return row === undefined ? null : this.current(row);
+      return row === undefined ? null : this.current(key, row);
     } catch (error) {
       throw error instanceof SessionError ? error : this.#connection.fault(error);
     }

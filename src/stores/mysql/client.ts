@@ -181,10 +181,11 @@ const bound = (statement: Statement, values: Values): Value[] =>
   valuesFor(statement, 'limit' in values ? { ...values, limit: String(values['limit']) } : values);
 
 /** Binary columns come as bytes. */
-const textsOf = (row: Row): Row =>
-  Object.fromEntries(
-    Object.entries(row).map(([name, value]) => [name, Buffer.isBuffer(value) ? value.toString() : value]),
-  );
+function textsOf(row: Row): Row {
+  for (const name in row)
+    if (Buffer.isBuffer(row[name])) (row as Record<string, unknown>)[name] = row[name].toString();
+  return row;
+}
 
 const codeOf = (error: unknown): string => (error as { code?: string } | null)?.code ?? '';
 

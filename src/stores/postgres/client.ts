@@ -1,4 +1,5 @@
 // What the store asks of pg: a Pool or a Client, handed in and never imported.
+import { hash } from 'node:crypto';
 import type { EventEmitter } from 'node:events';
 
 import type { Database, FoundColumn, Holds, TableName } from '../sql/dialect.js';
@@ -8,6 +9,7 @@ import { valuesFor, type Row, type Statement, type Value, type Values } from '..
 import type { Limits, Tables } from '../sql/tables.js';
 
 interface Query {
+  name?: string;
   text: string;
   values: Value[];
   types: { getTypeParser(): (value: string) => string };
@@ -56,6 +58,7 @@ export class PgDatabase implements Database {
   readonly patienceMs = 1_000;
   readonly #client: PgClient;
   readonly #isPool: boolean;
+  #isNaming = true;
   #last: Promise<unknown> = Promise.resolve();
   #unlisten: () => void = () => undefined;
 
@@ -65,12 +68,12 @@ export class PgDatabase implements Database {
   }
 
   async rows(statement: Statement, values: Values): Promise<readonly Row[]> {
-    const { rows } = await this.#query(statement.sql, valuesFor(statement, values));
+    const { rows } = await this.#ask(statement, values);
     return rows as Row[];
   }
 
   async run(statement: Statement, values: Values): Promise<number> {
-    const { rowCount } = await this.#query(statement.sql, valuesFor(statement, values));
+    const { rowCount } = await this.#ask(statement, values);
     return rowCount ?? 0;
   }
 
@@ -91,7 +94,7 @@ export class PgDatabase implements Database {
   }
 
   isMissing(error: unknown): boolean {
-    return codeOf(error).startsWith('42');
+    return ['42P01', '42703'].includes(codeOf(error));
   }
 
   fault(error: unknown): Error {
@@ -110,8 +113,23 @@ export class PgDatabase implements Database {
     this.#unlisten();
   }
 
-  #query(text: string, values: Value[]): Promise<Result> {
-    const ask = (): Promise<Result> => this.#client.query({ text, values, types: TYPES });
+  /** By name, so that the server plans a statement once for each connection. */
+  async #ask(statement: Statement, values: Values): Promise<Result> {
+    const list = valuesFor(statement, values);
+    if (!this.#isNaming) return this.#query(statement.sql, list);
+    try {
+      return await this.#query(statement.sql, list, nameOf(statement));
+    } catch (error) {
+      // The statement did not run.
+      if (!UNNAMED.has(codeOf(error))) throw error;
+      this.#isNaming = false;
+      return this.#query(statement.sql, list);
+    }
+  }
+
+  #query(text: string, values: Value[], name?: string): Promise<Result> {
+    const query = { text, values, types: TYPES, ...(name === undefined ? null : { name }) };
+    const ask = (): Promise<Result> => this.#client.query(query);
     if (this.#isPool) return ask();
     // A client takes one query at a time (pg 9; pg 8 warns).
     const result = this.#last.then(ask);
@@ -134,6 +152,21 @@ export class PgDatabase implements Database {
 
 /** https://www.postgresql.org/docs/current/catalog-pg-type.html#CATALOG-TYPCATEGORY-TABLE */
 const CATEGORIES: Readonly<Record<string, Holds>> = { S: 'text', N: 'number', D: 'time' };
+
+/**
+ * A pooler between that hands a connection to one after the other (PgBouncer before 1.21) does not know the names of the one
+ * before, or knows them already; a table that was changed makes what was planned useless.
+ */
+const UNNAMED: ReadonlySet<string> = new Set(['26000', '42P05', '0A000']);
+
+const names = new WeakMap<Statement, string>();
+
+/** The same for the same text: several stores may share a pool. */
+function nameOf(statement: Statement): string {
+  const name = names.get(statement) ?? `session_${hash('sha256', statement.sql).slice(0, 32)}`;
+  names.set(statement, name);
+  return name;
+}
 
 const codeOf = (error: unknown): string => (error as { code?: string } | null)?.code ?? '';
 

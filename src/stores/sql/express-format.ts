@@ -133,8 +133,8 @@ export function expressFormat(dialect: Dialect, theirs: ExpressTable): Format<Ex
       const hasCookie = cookie === undefined ? 0 : 1;
       return { ...values, key: record.key, data, text: data, seconds, hasCookie };
     },
-    recordOf: (row, now, lifeMs) => {
-      if (row['closed'] !== null) return recordOf({ ...row, data: '{}' });
+    recordOf: (key, row, now, lifeMs) => {
+      if (row['closed'] !== null) return recordOf(key, { ...row, data: '{}' });
       const session = sessionIn(row['data']);
       const said = expiryOf(session);
       const facts =
@@ -146,7 +146,7 @@ export function expressFormat(dialect: Dialect, theirs: ExpressTable): Format<Ex
       const createdAt = Number(row['createdAt']) === NEVER ? began : row['createdAt'];
       const { cookie, ...rest } = session;
       const hasCookie = cookie !== undefined && Number(row['hasCookie'] ?? 1) === 1;
-      return recordOf({ ...row, ...facts, createdAt, data: textOfSession(hasCookie ? session : rest) });
+      return recordOf(key, { ...row, ...facts, createdAt, data: textOfSession(hasCookie ? session : rest) });
     },
     first: '',
     placeOf: (cursor) => (/^[0-9a-f]{32}$/.test(cursor) ? cursor : undefined),

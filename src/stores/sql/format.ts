@@ -1,5 +1,5 @@
 // How one session lies in a row.
-import type { SessionRecord } from '../../core/contract.js';
+import type { SessionKey, SessionRecord } from '../../core/contract.js';
 import type { Holds, TableName } from './dialect.js';
 import type { Row, Value, Values } from './statement.js';
 
@@ -67,7 +67,7 @@ export interface Format<What extends string = string> {
   /** @param lifeMs Of a session that brings no end of its own. */
   valuesOf(record: SessionRecord, now: number, lifeMs: number): Values;
   /** @throws {SessionError} ERR_SESSION_CORRUPT */
-  recordOf(row: Row, now: number, lifeMs: number): SessionRecord;
+  recordOf(key: SessionKey, row: Row, now: number, lifeMs: number): SessionRecord;
   /** Before all places. */
   readonly first: Value;
   /** The place that a cursor stands for; `undefined` for what no page returned. */

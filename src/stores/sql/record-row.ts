@@ -33,17 +33,17 @@ export function factsOf(record: SessionRecord, now: number, lifeMs: number): Fac
  * @param row What was read, by what it holds.
  * @throws {SessionError} ERR_SESSION_CORRUPT
  */
-export function recordOf(row: Row): SessionRecord {
-  const { key, version, data, owner } = row;
+export function recordOf(key: SessionKey, row: Row): SessionRecord {
+  const { version, data, owner } = row;
   const [createdAt, deadlineAt, expiresAt] = ['createdAt', 'deadlineAt', 'expiresAt'].map((name) =>
     Number(row[name] ?? NaN),
   ) as [number, number, number];
-  const isWhole = [key, version, data].every((value) => typeof value === 'string' && value !== '');
+  const isWhole = [version, data].every((value) => typeof value === 'string' && value !== '');
   if (!isWhole || Number.isNaN(createdAt + deadlineAt + expiresAt)) throw corrupt();
   const [meta, closed] = [objectIn(row['meta']), objectIn(row['closed'])];
   return {
     v: 1,
-    key: key as SessionKey,
+    key,
     data: data as string,
     version: version as string,
     createdAt,

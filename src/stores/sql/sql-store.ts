@@ -72,12 +72,12 @@ export abstract class SqlStore extends RecordStore {
 
   override async find(key: SessionKey): Promise<SessionRecord | null> {
     const [row] = await this.#rows(this.statements.find, this.findValues(key));
-    return row === undefined ? null : this.current(row);
+    return row === undefined ? null : this.current(key, row);
   }
 
   /** The record of a row that was found. */
-  protected current(row: Row): SessionRecord | null {
-    const record = this.#format.recordOf(row, this.clock.now(), this.#lifeMs);
+  protected current(key: SessionKey, row: Row): SessionRecord | null {
+    const record = this.#format.recordOf(key, row, this.clock.now(), this.#lifeMs);
     // Of a session that another program began, only the record knows when.
     return record.createdAt < Number(row['revokedBefore'] ?? 0) ? null : record;
   }
@@ -113,7 +113,8 @@ export abstract class SqlStore extends RecordStore {
     options?: CallOptions,
   ): Promise<boolean> {
     const values = { ...this.#written(record), expected: expectedVersion };
-    return this.#writes(this.statements.replace, values, options);
+    const { replace, close } = this.statements;
+    return this.#writes(record.closed === undefined ? replace : close, values, options);
   }
 
   override async extend(
@@ -197,18 +198,19 @@ export abstract class SqlStore extends RecordStore {
   }
 
   async #removeRevoked(owner: string): Promise<void> {
-    const { removeRevoked, removeRevokedOf } = this.statements;
-    await this.#writes(owner === '' ? removeRevoked : removeRevokedOf, { owner });
+    const { revoked, revokedOfOwner, removeRevoked, page } = this.statements;
+    const ours = owner === '' ? revoked : revokedOfOwner;
+    for await (const rows of this.#pages(ours, { owner })) await this.#writes(removeRevoked, rowsOf(rows));
     if (owner !== '') return;
-    // Those that the other program began.
-    let after: Value | undefined = this.#format.first;
-    while (after !== undefined) {
-      const rows: readonly Row[] = await this.#rows(this.statements.page, {
-        after,
-        now: this.clock.now(),
-        limit: BATCH,
-      });
+    // When the other program began a session, only the record knows.
+    for await (const rows of this.#pages(page, { now: this.clock.now(), limit: BATCH }))
       for (const row of rows) if (this.#entry(row) === null) await this.remove(row['key'] as SessionKey);
+  }
+
+  async *#pages(statement: Statement, values: Values): AsyncGenerator<readonly Row[], void> {
+    for (let after: Value | undefined = this.#format.first; after !== undefined;) {
+      const rows: readonly Row[] = await this.#rows(statement, { ...values, after });
+      if (rows.length > 0) yield rows;
       after = rows.at(-1)?.['place'] as Value | undefined;
     }
   }
@@ -222,10 +224,11 @@ export abstract class SqlStore extends RecordStore {
   }
 
   #entry(row: Row): SessionRecord | BrokenRecord | null {
+    const key = String(row['key']) as SessionKey;
     try {
-      return this.current(row);
+      return this.current(key, row);
     } catch (error) {
-      return { key: String(row['key']) as SessionKey, error: error as Error };
+      return { key, error: error as Error };
     }
   }
 

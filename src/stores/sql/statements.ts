@@ -23,24 +23,37 @@ export function statementsOf(dialect: Dialect, { format, sessions, revoked, colu
   const isLiving = `${isCurrent} AND ${e.closed} IS NULL`;
 
   const { key, version, createdAt, deadlineAt, expiresAt, owner, closed, place, row } = e;
-  const read = { key, version, createdAt, deadlineAt, expiresAt, owner, closed, place, row };
-  const selected = (data: string): string =>
-    Object.entries({ ...read, data, ...format.reads(c, since("''")) })
+  const record = {
+    version,
+    createdAt,
+    deadlineAt,
+    expiresAt,
+    owner,
+    closed,
+    ...format.reads(c, since("''")),
+  };
+  const selected = (what: Readonly<Record<string, string>>): string =>
+    Object.entries(what)
       .map(([name, from]) => `${from} AS ${quote}${name}${quote}`)
       .join(', ');
   const page = (data: string, who = ''): string =>
-    `SELECT ${selected(data)} FROM ${s} WHERE ${who}${place} > :after AND ${isLiving} ORDER BY ${place} LIMIT :limit`;
+    `SELECT ${selected({ ...record, data, key, place })} FROM ${s} WHERE ${who}${place} > :after AND ${isLiving} ORDER BY ${place} LIMIT :limit`;
   // What another program wrote tells of the session only as a whole.
   const noData = format.isShared ? e.data : "'{}'";
   const ofOwner = `${owner} = :owner AND `;
 
-  const set = (settings: readonly Setting[]): string =>
-    settings.map(([column, value]) => `${column} = ${value}`).join(', ');
-  const written = set(format.writes(c));
-  const inserted: readonly Setting[] = [[c['key'] ?? '', ':key'], ...format.writes(c)];
+  const set = (columns: readonly Setting[]): string =>
+    columns.map(([column, value]) => `${column} = ${value}`).join(', ');
+  const settings = format.writes(c);
+  const written = set(settings);
+  // Of a session that lives on, some facts stay what they are, and so do their indexes.
+  const fixed = format.isShared ? [] : [c['createdAt'], c['deadlineAt'], c['owner']];
+  const rewritten = set(settings.filter(([column]) => !fixed.includes(column)));
+  const inserted: readonly Setting[] = [[c['key'] ?? '', ':key'], ...settings];
   const insert =
     `(${inserted.map(([column]) => column).join(', ')}) ` +
     `VALUES (${inserted.map(([, value]) => value).join(', ')})`;
+  const ofVersion = `WHERE ${key} = :key AND ${version} = :expected AND ${isLiving}`;
   const end = `${least}(:end, ${deadlineAt})`;
   const extended: readonly Setting[] = [
     // MySQL sets from left to right: what is compared comes before what changes it.
@@ -50,15 +63,21 @@ export function statementsOf(dialect: Dialect, { format, sessions, revoked, colu
   // MySQL has learnt `DELETE FROM ... AS` late.
   const remove = upsert === 'ON CONFLICT' ? `DELETE FROM ${s}` : `DELETE s FROM ${s}`;
 
+  const batch = BATCHED.map((name) => `:${name}`).join(', ');
+  const revokedPage = (who = ''): string =>
+    `SELECT ${selected({ row, place })} FROM ${s} WHERE ${who}${place} > :after AND ${isRevoked} ` +
+    `ORDER BY ${place} LIMIT ${String(BATCH)}`;
+
   const texts = {
-    find: `SELECT ${selected(e.data)} FROM ${s} WHERE ${key} = :key AND ${isCurrent}`,
+    find: `SELECT ${selected({ ...record, data: e.data })} FROM ${s} WHERE ${key} = :key AND ${isCurrent}`,
     insert:
       upsert === 'ON CONFLICT'
         ? `INSERT INTO ${s} ${insert} ON CONFLICT (${c['key'] ?? ''}) DO UPDATE SET ${written} WHERE NOT (${isCurrent})`
         : `INSERT INTO ${sessions.quoted} ${insert}`,
     // Where an insert writes over nothing.
     overwrite: `UPDATE ${s} SET ${written} WHERE ${key} = :key AND NOT (${isCurrent})`,
-    replace: `UPDATE ${s} SET ${written} WHERE ${key} = :key AND ${version} = :expected AND ${isLiving}`,
+    replace: `UPDATE ${s} SET ${rewritten} ${ofVersion}`,
+    close: `UPDATE ${s} SET ${written} ${ofVersion}`,
     extend: `UPDATE ${s} SET ${set(extended)} WHERE ${key} = :key AND ${isLiving}`,
     remove: `${remove} WHERE ${key} = :key AND ${isCurrent}`,
     page: page(e.data),
@@ -68,18 +87,19 @@ export function statementsOf(dialect: Dialect, { format, sessions, revoked, colu
     count: `SELECT COUNT(*) AS total FROM ${s} WHERE ${closed} IS NULL`,
     clear: `DELETE FROM ${sessions.quoted}`,
     expired:
-      `SELECT ${selected("'{}'")}, CASE WHEN ${isRevoked} THEN 1 ELSE 0 END AS revoked ` +
+      `SELECT ${selected({ key, row, closed })}, CASE WHEN ${isRevoked} THEN 1 ELSE 0 END AS revoked ` +
       `FROM ${s} WHERE ${e.hasEnded} ORDER BY ${e.end} LIMIT :limit`,
     // By their rows: the index of the ends would lead past everything that has ended (`+ 0` hides it).
-    sweep: `${remove} WHERE ${row} IN (${BATCHED.map((name) => `:${name}`).join(', ')}) AND ${expiresAt} + 0 <= :now`,
+    sweep: `${remove} WHERE ${row} IN (${batch}) AND ${expiresAt} + 0 <= :now`,
     revoke:
       upsert === 'ON CONFLICT'
         ? `INSERT INTO ${revoked.quoted} AS r (owner, before_at) VALUES (:owner, :before) ` +
           `ON CONFLICT (owner) DO UPDATE SET before_at = ${greatest}(r.before_at, excluded.before_at)`
         : `INSERT INTO ${revoked.quoted} (owner, before_at) VALUES (:owner, :before) ` +
           `ON DUPLICATE KEY UPDATE before_at = ${greatest}(before_at, VALUES(before_at))`,
-    removeRevoked: `${remove} WHERE ${isRevoked}`,
-    removeRevokedOf: `${remove} WHERE ${ofOwner}${isRevoked}`,
+    revoked: revokedPage(),
+    revokedOfOwner: revokedPage(ofOwner),
+    removeRevoked: `${remove} WHERE ${row} IN (${batch}) AND ${isRevoked}`,
     // A day: a session that is on its way to another id arrives meanwhile.
     outlived:
       `SELECT r.owner FROM ${revoked.quoted} AS r WHERE r.owner <> '' AND r.before_at < :dayAgo AND NOT EXISTS ` +
