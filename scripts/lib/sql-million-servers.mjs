@@ -47,7 +47,12 @@ const RECIPES = {
     args: (port, directory) => [
       ...['--no-defaults', `--datadir=${join(directory, 'data')}`, `--port=${port}`, '--skip-log-bin'],
       ...['--bind-address=127.0.0.1', `--socket=${join(directory, 'socket')}`],
-      ...[`--pid-file=${join(directory, 'pid')}`, `--init-file=${join(directory, 'first.sql')}`],
+      // A server that starts empties its tmpdir.
+      ...[
+        `--tmpdir=${directory}`,
+        `--pid-file=${join(directory, 'pid')}`,
+        `--init-file=${join(directory, 'first.sql')}`,
+      ],
     ],
     ready: /ready for connections/,
     place: (port) => `mysql://root@127.0.0.1:${port}/sessions`,

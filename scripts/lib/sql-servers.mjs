@@ -68,6 +68,8 @@ const ENGINES = {
           ...[`--port=${port}`, '--bind-address=127.0.0.1'],
           `--socket=${join(directory, 'socket')}`,
           `--pid-file=${join(directory, 'pid')}`,
+          // A server that starts empties it.
+          `--tmpdir=${directory}`,
           `--init-file=${join(directory, 'first.sql')}`,
           '--skip-log-bin',
           ...(flushes ? [] : ['--innodb-flush-log-at-trx-commit=0']),

@@ -1,7 +1,7 @@
 // Sessions in MySQL and MariaDB.
 import { checkOptions, type Fields } from '../core/options.js';
 import { MysqlDatabase, type MysqlClient } from './mysql/client.js';
-import { sharedFaults, sqlStoreFields, type SqlStoreOptions } from './sql/options.js';
+import { hasMethods, sharedFaults, sqlStoreFields, type SqlStoreOptions } from './sql/options.js';
 import type { Dialect } from './sql/dialect.js';
 import { expressFormat, type ExpressTable } from './sql/express-format.js';
 import { ownFormat } from './sql/own-format.js';
@@ -34,6 +34,7 @@ const DIALECT: Dialect = {
   least: 'LEAST',
   upsert: 'ON DUPLICATE KEY',
   indexes: 'inside',
+  foldsNames: true,
   tableOptions: ' ENGINE = InnoDB',
 };
 
@@ -46,7 +47,9 @@ const EXPRESS_MYSQL_SESSION: ExpressTable = {
     type: 'VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL PRIMARY KEY',
   },
   data: { name: 'data', holds: 'text', type: 'MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin' },
-  end: { name: 'expires', holds: 'number', type: 'INT UNSIGNED NOT NULL' },
+  end: { name: 'expires', holds: 'seconds', type: 'INT UNSIGNED NOT NULL' },
+  // To MySQL, blanks at the end are none.
+  isKey: (key, wanted) => `${key} = ${wanted} AND LENGTH(${key}) = LENGTH(${wanted})`,
   text: (data) => data,
   json: (text) => text,
   digest: (text) => `MD5(${text})`,
@@ -54,11 +57,8 @@ const EXPRESS_MYSQL_SESSION: ExpressTable = {
   instant: (seconds) => seconds,
   // What the column holds: 2106.
   lastSecond: 4_294_967_295,
-  place: () => 's.`store_place`',
-  placed: (table, key) => [
-    `ALTER TABLE ${table} ADD COLUMN \`store_place\` CHAR(32) CHARACTER SET ascii COLLATE ascii_bin ` +
-      `GENERATED ALWAYS AS (MD5(${key})) VIRTUAL, ADD INDEX (\`store_place\`)`,
-  ],
+  isAt: (end, seconds) => `${end} = ${seconds}`,
+  place: 'column',
 };
 
 const A_CLIENT = 'a pool or a connection of mysql2';
@@ -68,7 +68,7 @@ const schemaOf = (fields: Fields) => {
   return z.strictObject({
     ...sqlStoreFields(fields),
     client: field(
-      z.custom((value) => typeof (value as Partial<MysqlClient> | null)?.execute === 'function'),
+      z.custom((value) => hasMethods(value, 'query', 'execute')),
       A_CLIENT,
     ),
     format: field(z.literal('express-mysql-session'), "'express-mysql-session', or nothing"),

@@ -1,7 +1,7 @@
 // Sessions in PostgreSQL.
 import { checkOptions, type Fields } from '../core/options.js';
 import { PgDatabase, type PgClient } from './postgres/client.js';
-import { sharedFaults, sqlStoreFields, type SqlStoreOptions } from './sql/options.js';
+import { hasMethods, sharedFaults, sqlStoreFields, type SqlStoreOptions } from './sql/options.js';
 import type { Dialect } from './sql/dialect.js';
 import { expressFormat, type ExpressTable } from './sql/express-format.js';
 import { ownFormat } from './sql/own-format.js';
@@ -33,6 +33,7 @@ const DIALECT: Dialect = {
   least: 'LEAST',
   upsert: 'ON CONFLICT',
   indexes: 'after',
+  foldsNames: false,
   tableOptions: '',
 };
 
@@ -42,15 +43,18 @@ const CONNECT_PG_SIMPLE: ExpressTable = {
   key: { name: 'sid', holds: 'text', type: 'varchar NOT NULL PRIMARY KEY' },
   data: { name: 'sess', holds: 'json', type: 'json NOT NULL' },
   end: { name: 'expire', holds: 'time', type: 'timestamp(6) NOT NULL' },
+  isKey: (key, wanted) => `${key} = ${wanted}`,
   text: (data) => `CAST(${data} AS text)`,
   json: (text) => `CAST(CAST(${text} AS text) AS json)`,
   digest: (text) => `md5(CAST(${text} AS text))`,
-  seconds: (end) => `CAST(CEIL(EXTRACT(EPOCH FROM CAST(${end} AS timestamptz))) AS bigint)`,
+  // Which may be 'infinity'.
+  seconds: (end) =>
+    `CAST(CEIL(EXTRACT(EPOCH FROM CAST(LEAST(GREATEST(${end}, timestamp '1970-01-01'), timestamp '9999-12-31') AS timestamptz))) AS bigint)`,
   instant: (seconds) => `to_timestamp(${seconds})`,
-  // The year 9999.
-  lastSecond: 253_402_300_799,
-  place: (key) => `md5(${key})`,
-  placed: (table, key) => [`CREATE INDEX ON ${table} (md5(${key}))`],
+  isAt: (end, seconds) => `${end} = CAST(to_timestamp(${seconds}) AS timestamp)`,
+  // The last day of the year 9999.
+  lastSecond: 253_402_214_400,
+  place: 'index',
 };
 
 const A_CLIENT = 'a `Pool` or a `Client` of pg';
@@ -60,7 +64,7 @@ const schemaOf = (fields: Fields) => {
   return z.strictObject({
     ...sqlStoreFields(fields),
     client: field(
-      z.custom((value) => typeof (value as Partial<PgClient> | null)?.query === 'function'),
+      z.custom((value) => hasMethods(value, 'query') && !hasMethods(value, 'execute')),
       A_CLIENT,
     ),
     format: field(z.literal('connect-pg-simple'), "'connect-pg-simple', or nothing"),

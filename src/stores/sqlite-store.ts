@@ -3,7 +3,7 @@ import type { Capability, SessionKey, SessionRecord } from '../core/contract.js'
 import { SessionError } from '../core/errors.js';
 import { checkOptions, type Fields } from '../core/options.js';
 import type { Dialect } from './sql/dialect.js';
-import { sqlStoreFields, type SqlStoreOptions } from './sql/options.js';
+import { hasMethods, sqlStoreFields, type SqlStoreOptions } from './sql/options.js';
 import { ownFormat } from './sql/own-format.js';
 import { SqlStore } from './sql/sql-store.js';
 import { SqliteConnection, type SqliteDatabase } from './sqlite/client.js';
@@ -37,7 +37,8 @@ const DIALECT: Dialect = {
   greatest: 'MAX',
   least: 'MIN',
   upsert: 'ON CONFLICT',
-  indexes: 'after',
+  indexes: 'in the schema',
+  foldsNames: true,
   tableOptions: '',
 };
 
@@ -49,11 +50,7 @@ const schemaOf = (fields: Fields) => {
   return z.strictObject({
     ...sqlStoreFields(fields),
     database: field(
-      z.custom((value) =>
-        ['prepare', 'exec'].every(
-          (name) => typeof (value as Record<string, unknown> | null)?.[name] === 'function',
-        ),
-      ),
+      z.custom((value) => hasMethods(value, 'prepare', 'exec') && !hasMethods(value, 'serialize', 'all')),
       A_DATABASE,
     ),
     durability: field(z.enum(['process', 'power']), "'process' or 'power'"),

@@ -13,6 +13,7 @@ interface Query {
   values: Value[];
   rowsAsArray: false;
   nestTables: false;
+  typeCast: true;
 }
 
 /** A pool or a connection of mysql2, 3 or later. */
@@ -44,7 +45,7 @@ const ADVICE: Advice = [
     'the server takes no writes: it is a replica, or read-only; connect to the primary',
   ],
   [
-    /ER_CON_COUNT|ER_TOO_MANY_USER_CONNECTIONS/,
+    /ER_CON_COUNT|ER_TOO_MANY_USER_CONNECTIONS|ER_USER_LIMIT_REACHED/,
     'the server has no connection left: lower `connectionLimit` of the pools, or raise max_connections',
   ],
   [
@@ -52,13 +53,14 @@ const ADVICE: Advice = [
     'the pool has no connection to spare: look at its `queueLimit`',
   ],
   [
-    /ER_QUERY_TIMEOUT|ER_STATEMENT_TIMEOUT|PROTOCOL_SEQUENCE_TIMEOUT|ER_QUERY_INTERRUPTED/,
+    /ER_QUERY_TIMEOUT|ER_STATEMENT_TIMEOUT|max_statement_time|PROTOCOL_SEQUENCE_TIMEOUT|ER_QUERY_INTERRUPTED/,
     'a statement took longer than its timeout',
   ],
   [/ER_LOCK_WAIT_TIMEOUT/, 'a row was locked for longer than innodb_lock_wait_timeout'],
   [/ER_DISK_FULL|ER_RECORD_FILE_FULL|ER_OUT_?OF|ER_ENGINE_OUT/, 'the server is out of disk or of memory'],
+  [/ER_DATA_TOO_LONG/, 'a session is larger than a column takes: make the table as `store.ddl()` says'],
   [
-    /ER_NET_PACKET_TOO_LARGE|max_allowed_packet|ER_DATA_TOO_LONG|ER_TOO_BIG/,
+    /ER_NET_PACKET_TOO_LARGE|max_allowed_packet|ER_TOO_BIG/,
     'a session is larger than the server takes: raise max_allowed_packet, or store less',
   ],
   [
@@ -139,6 +141,7 @@ export class MysqlDatabase implements Database {
       values,
       rowsAsArray: false,
       nestTables: false,
+      typeCast: true,
     });
     return result;
   }
@@ -155,22 +158,39 @@ export class MysqlDatabase implements Database {
   }
 
   async #describe({ schema, name }: TableName): Promise<FoundColumn[]> {
-    const rows = (await this.#execute(
-      'SELECT column_name AS name, data_type AS type, character_octet_length AS bytes, character_set_name AS charset, ' +
-        'column_key AS uniqueness FROM information_schema.columns WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ?',
-      [schema ?? null, name],
-    )) as Row[];
-    return rows.map(textsOf).map(({ name: column, type, bytes, charset, uniqueness }) => ({
+    const about = async (sql: string): Promise<Row[]> => {
+      const where = 'WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ?';
+      return ((await this.#execute(`${sql} ${where}`, [schema ?? null, name])) as Row[]).map(textsOf);
+    };
+    const columns = await about(
+      'SELECT column_name AS name, data_type AS type, character_set_name AS charset, ' +
+        // The one counts characters, the other bytes.
+        'LEAST(character_maximum_length, character_octet_length) AS bytes FROM information_schema.columns',
+    );
+    const indexed = await about(
+      'SELECT index_name AS name, column_name AS part, sub_part AS length, non_unique AS repeats ' +
+        'FROM information_schema.statistics',
+    );
+    const isUnique = (column: unknown): boolean =>
+      indexed.some(
+        ({ name: index, part, length, repeats }) =>
+          part === column &&
+          length === null &&
+          Number(repeats) === 0 &&
+          indexed.filter((other) => other['name'] === index).length === 1,
+      );
+    return columns.map(({ name: column, type, bytes, charset }) => ({
       name: String(column),
       holds: holdsOf(String(type), charset),
-      isUnique: ['PRI', 'UNI'].includes(String(uniqueness)),
+      isUnique: isUnique(column),
       ...(bytes == null ? null : { maxBytes: Number(bytes) }),
     }));
   }
 }
 
 function holdsOf(type: string, charset: unknown): FoundColumn['holds'] {
-  if (/int$|^(decimal|double)$/i.test(type)) return 'number';
+  if (/^(bigint|decimal|double)$/i.test(type)) return 'number';
+  if (/^int$/i.test(type)) return 'seconds';
   return /(char|text|binary|blob)$/i.test(type) && (charset === null || charset === 'utf8mb4')
     ? 'text'
     : 'else';

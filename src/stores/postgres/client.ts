@@ -145,13 +145,18 @@ export class PgDatabase implements Database {
     );
     return (rows as { name: string; type: string; category: string }[]).map(({ name, type, category }) => ({
       name,
-      holds: type === 'json' ? 'json' : (CATEGORIES[category] ?? 'else'),
+      holds: TYPES_HELD[type] ?? (category === 'S' ? 'text' : 'else'),
     }));
   }
 }
 
-/** https://www.postgresql.org/docs/current/catalog-pg-type.html#CATALOG-TYPCATEGORY-TABLE */
-const CATEGORIES: Readonly<Record<string, Holds>> = { S: 'text', N: 'number', D: 'time' };
+const TYPES_HELD: Readonly<Record<string, Holds>> = {
+  int8: 'number',
+  numeric: 'number',
+  json: 'json',
+  timestamp: 'time',
+  timestamptz: 'time',
+};
 
 /**
  * A pooler between that hands a connection to one after the other (PgBouncer before 1.21) does not know the names of the one

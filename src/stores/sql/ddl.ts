@@ -11,16 +11,19 @@ export interface TablePlan {
 /** What makes a table with its indexes. */
 export function stepsOf(
   { indexes: place, tableOptions, quote }: Dialect,
-  { name, quoted }: TableName,
+  { schema, name, quoted }: TableName,
   { lines, indexes = {} }: TablePlan,
 ): Step[] {
   const indexed = Object.entries(indexes).map(
     ([end, columns]) => [`${quote}${name}_${end}${quote}`, `(${columns.join(', ')})`] as const,
   );
   const inside = place === 'inside' ? indexed.map(([index, on]) => `INDEX ${index} ${on}`) : [];
-  const after = place === 'after' ? indexed : [];
+  const after = place === 'inside' ? [] : indexed;
+  const isInSchema = place === 'in the schema' && schema !== undefined;
+  const prefix = isInSchema ? `${quote}${schema}${quote}.` : '';
+  const table = isInSchema ? `${quote}${name}${quote}` : quoted;
   return [
     `CREATE TABLE IF NOT EXISTS ${quoted} (\n  ${[...lines, ...inside].join(',\n  ')}\n)${tableOptions}`,
-    ...after.map(([index, on]) => `CREATE INDEX IF NOT EXISTS ${index} ON ${quoted} ${on}`),
+    ...after.map(([index, on]) => `CREATE INDEX IF NOT EXISTS ${prefix}${index} ON ${table} ${on}`),
   ].map((sql) => ({ makes: name, sql }));
 }

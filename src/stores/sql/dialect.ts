@@ -2,7 +2,8 @@
 import type { Placeholders, Row, Statement, Values } from './statement.js';
 import type { Limits, Tables } from './tables.js';
 
-export type Holds = 'text' | 'number' | 'json' | 'time';
+/** Numbers: whole ones up to 9e15; seconds: up to 4e9. */
+export type Holds = 'text' | 'number' | 'seconds' | 'json' | 'time';
 
 /** A column as the engine describes it. */
 export interface FoundColumn {
@@ -63,8 +64,10 @@ export interface Dialect {
   readonly least: 'LEAST' | 'MIN';
   /** How it writes over a row that is there. */
   readonly upsert: 'ON CONFLICT' | 'ON DUPLICATE KEY';
-  /** Whether indexes are made with their table. */
-  readonly indexes: 'inside' | 'after';
+  /** Where indexes are made: with their table, or after it by a name that has no schema, or its own. */
+  readonly indexes: 'inside' | 'after' | 'in the schema';
+  /** Whether names of columns are the same in capitals. */
+  readonly foldsNames: boolean;
   /** Behind the columns of a table. */
   readonly tableOptions: string;
 }

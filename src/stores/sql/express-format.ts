@@ -5,7 +5,7 @@ import { SessionError } from '../../core/errors.js';
 import { expiryOf, sessionOf, textOfSession } from '../express-face.js';
 import type { StoredSession } from '../session.js';
 import { stepsOf } from './ddl.js';
-import type { Dialect } from './dialect.js';
+import type { Dialect, TableName } from './dialect.js';
 import { NEVER, type Column, type Format, type Names, type Step } from './format.js';
 import { corrupt, factsOf, objectIn, recordOf } from './record-row.js';
 
@@ -15,6 +15,7 @@ export interface ExpressTable {
   readonly key: Column;
   readonly data: Column;
   readonly end: Column;
+  isKey(key: string, wanted: string): string;
   /** Of the column of the data. */
   text(data: string): string;
   /** What goes there. */
@@ -24,12 +25,12 @@ export interface ExpressTable {
   seconds(end: string): string;
   /** What goes there. */
   instant(seconds: string): string;
+  /** Whether that is there. */
+  isAt(end: string, seconds: string): string;
   /** The latest end, seconds since 1970. */
   readonly lastSecond: number;
-  /** What orders keys without telling them: an indexed digest. */
-  place(key: string): string;
-  /** What makes that. */
-  readonly placed: (table: string, key: string) => readonly string[];
+  /** What orders keys without telling them: an indexed digest, in a column of its own or as an index alone. */
+  readonly place: 'column' | 'index';
 }
 
 /** Behind these names other columns of an application are safe. */
@@ -51,7 +52,11 @@ const added = ({ types: { name, text, number } }: Dialect) =>
   }) as const satisfies Readonly<Record<string, Column>>;
 
 type Added = keyof ReturnType<typeof added>;
-export type ExpressColumn = 'key' | 'data' | 'end' | Added;
+export type ExpressColumn = 'key' | 'data' | 'end' | 'place' | Added;
+
+const PLACE: Readonly<Record<'place', Column>> = {
+  place: { name: 'store_place', holds: 'text', type: 'BINARY(32)' },
+};
 
 /** What the other store takes for a session that is not there. */
 const NOTHING = 'null';
@@ -66,16 +71,53 @@ export function expressFormat(dialect: Dialect, theirs: ExpressTable): Format<Ex
   const secondsOf = (ms: string): string => `${least}(CEIL(${ms} / 1000.0), ${String(theirs.lastSecond)})`;
   const expiresAt = (c: C): string => {
     const told = theirs.seconds(`s.${c.end}`);
-    const isTold = `s.${c.expiresAt} IS NOT NULL AND ${secondsOf(`s.${c.expiresAt}`)} = ${told}`;
+    // Asked as it was written: where clocks are put back, two moments have one name.
+    const isTold = theirs.isAt(`s.${c.end}`, secondsOf(`s.${c.expiresAt}`));
     return `${least}(CASE WHEN ${isTold} THEN s.${c.expiresAt} ELSE ${told} * 1000 END, ${deadlineAt(c)})`;
   };
   const deadlineAt = (c: C): string => `COALESCE(s.${c.deadlineAt}, ${String(NEVER)})`;
+  const placeOf = (key: string): string => theirs.digest(key);
+  const isPlaced = theirs.place === 'column';
+  const stepsOfFacts = ({ name, quoted }: TableName, c: C): Step[] => {
+    const { indexes, quote } = dialect;
+    const step = (makes: keyof C, sql: string): Step => ({ makes: c[makes].slice(1, -1), sql });
+    const column = (what: keyof C, type: string, index: string): Step =>
+      step(what, `ALTER TABLE ${quoted} ADD COLUMN ${c[what]} ${type}${index}`);
+    const index = (end: string): string => `${quote}${name}_${end}${quote}`;
+    // A column comes with its index, where the engine makes both in one step.
+    const withIndex = (end: string, on: string): string =>
+      indexes === 'inside' ? `, ADD INDEX ${index(end)} (${on})` : '';
+    const place = `${PLACE.place.type} GENERATED ALWAYS AS (${placeOf(c.key)}) VIRTUAL`;
+    const [last, ...others] = [...facts].reverse();
+    return [
+      ...(isPlaced ? [column('place', place, withIndex('place', c.place))] : []),
+      ...others.map((what) =>
+        column(what, ours[what].type, what === 'owner' ? withIndex('user', c.owner) : ''),
+      ),
+      // Elsewhere indexes come before the last column: who finds that finds them.
+      ...(last === undefined || indexes === 'inside'
+        ? []
+        : [
+            step(last, `CREATE INDEX IF NOT EXISTS ${index('user')} ON ${quoted} (${c.owner})`),
+            step(last, `CREATE INDEX IF NOT EXISTS ${index('place')} ON ${quoted} (${placeOf(c.key)})`),
+          ]),
+      ...(last === undefined ? [] : [column(last, ours[last].type, '')]),
+    ];
+  };
   return {
-    columns: { key: theirs.key, data: theirs.data, end: theirs.end, ...ours },
+    // `place` where it is one.
+    columns: {
+      key: theirs.key,
+      data: theirs.data,
+      end: theirs.end,
+      ...(isPlaced ? PLACE : null),
+      ...ours,
+    } as Format<ExpressColumn>['columns'],
     table: theirs.table,
     isShared: true,
     expressions: (c) => ({
       key: `s.${c.key}`,
+      isKey: theirs.isKey(`s.${c.key}`, ':key'),
       version: `CASE WHEN ${isOurs(c)} THEN s.${c.version} ELSE ${theirs.digest(text(c))} END`,
       data: text(c),
       createdAt: `COALESCE(s.${c.createdAt}, ${String(NEVER)})`,
@@ -84,7 +126,7 @@ export function expressFormat(dialect: Dialect, theirs: ExpressTable): Format<Ex
       isOwnEnd: `s.${c.isOwnEnd}`,
       owner: `s.${c.owner}`,
       closed: `s.${c.closed}`,
-      place: theirs.place(`s.${c.key}`),
+      place: isPlaced ? `s.${c.place}` : placeOf(`s.${c.key}`),
       row: `s.${c.key}`,
       hasEnded: `s.${c.end} <= ${theirs.instant('CEIL(:now / 1000.0)')}`,
       end: `s.${c.end}`,
@@ -112,17 +154,7 @@ export function expressFormat(dialect: Dialect, theirs: ExpressTable): Format<Ex
         lines: (['key', 'data', 'end'] as const).map((what) => `${c[what]} ${theirs[what].type}`),
         indexes: { expire: [c.end] },
       }),
-      ...facts.flatMap((what): Step[] =>
-        [
-          `ALTER TABLE ${sessions.quoted} ADD COLUMN ${c[what]} ${ours[what].type}`,
-          ...(what === 'owner'
-            ? [
-                `CREATE INDEX ${dialect.quote}${sessions.name}_user${dialect.quote} ON ${sessions.quoted} (${c.owner})`,
-              ]
-            : []),
-          ...(what === 'version' ? theirs.placed(sessions.quoted, c.key) : []),
-        ].map((sql) => ({ makes: c[what].slice(1, -1), sql })),
-      ),
+      ...stepsOfFacts(sessions, c),
     ],
     valuesOf: (record, now, lifeMs) => {
       const values = factsOf(record, now, lifeMs);
@@ -142,7 +174,9 @@ export function expressFormat(dialect: Dialect, theirs: ExpressTable): Format<Ex
           ? row
           : { ...row, idleMs: said.idleMs, isOwnEnd: said.expiresAt === null ? 0 : 1 };
       // When the other store's application began it, nobody knows: not after its last save.
-      const began = Math.min(Number(row['expiresAt']) - Number(facts['idleMs'] ?? lifeMs), now);
+      const idleMs = Number(facts['idleMs'] ?? lifeMs);
+      // A touch moves the end in the row, not the one in the text.
+      const began = Math.min((said.expiresAt ?? Infinity) - idleMs, Number(row['expiresAt']) - idleMs, now);
       const createdAt = Number(row['createdAt']) === NEVER ? began : row['createdAt'];
       const { cookie, ...rest } = session;
       const hasCookie = cookie !== undefined && Number(row['hasCookie'] ?? 1) === 1;

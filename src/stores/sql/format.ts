@@ -20,6 +20,8 @@ export type Names<What extends string = string> = Readonly<Record<What, string>>
 /** What statements ask of the row `s`. */
 export interface Expressions {
   readonly key: string;
+  /** Whether it is the one that is asked for. */
+  readonly isKey: string;
   readonly version: string;
   readonly data: string;
   readonly createdAt: string;

@@ -36,3 +36,6 @@ export const sharedFaults = (format: string | undefined, idAtRest: unknown): str
   format !== undefined && idAtRest === 'sha256'
     ? [`format '${format}' needs ids as they are: leave "idAtRest" away`]
     : [];
+
+export const hasMethods = (value: unknown, ...names: readonly string[]): boolean =>
+  names.every((name) => typeof (value as Record<string, unknown> | null | undefined)?.[name] === 'function');

@@ -37,6 +37,7 @@ export function ownFormat(dialect: Dialect): Format<OwnColumn> {
     isShared: false,
     expressions: (c) => ({
       ...(Object.fromEntries(all.map((what) => [what, `s.${c[what]}`])) as Names<OwnColumn>),
+      isKey: `s.${c.key} = :key`,
       place: `s.${c.number}`,
       row: `s.${c.number}`,
       hasEnded: `s.${c.expiresAt} <= :now`,

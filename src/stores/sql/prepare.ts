@@ -3,8 +3,8 @@ import { SessionError } from '../../core/errors.js';
 import type { FoundColumn, TableName } from './dialect.js';
 import { limitsOf, missingFrom, type Limits, type Tables } from './tables.js';
 
-/** More than enough for as many processes as start together. */
-const ATTEMPTS = 10;
+/** How often it is tried while nothing comes of it. */
+const ATTEMPTS = 5;
 
 /** A server, as one that finds its tables or makes them. */
 export interface Server {
@@ -19,15 +19,26 @@ export async function prepareTables(server: Server, tables: Tables, creates: boo
     sessions: await server.describe(tables.sessions),
     revoked: await server.describe(tables.revoked),
   });
-  for (let attempt = 1; ; attempt++) {
+  let [left, attempts] = [Infinity, 0];
+  for (;;) {
     const found = await describe();
-    const steps = stepsFor(tables, missingFrom(tables, found), creates);
+    const missing = missingFrom(tables, found);
+    const steps = stepsFor(tables, missing, creates);
     if (steps.length === 0) return limitsOf(tables, found.sessions);
+    // Before anything is made: a table of others is left as it was.
+    if (found.sessions.length > 0)
+      limitsOf(
+        tables,
+        found.sessions,
+        steps.map(({ makes }) => makes),
+      );
+    attempts = missing.length < left ? 0 : attempts + 1;
+    left = missing.length;
     try {
       for (const { sql } of steps) await server.make(sql);
     } catch (error) {
       // Another process makes them at the same moment.
-      if (attempt === ATTEMPTS) throw error;
+      if (attempts === ATTEMPTS) throw error;
     }
   }
 }

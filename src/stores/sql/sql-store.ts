@@ -61,7 +61,7 @@ export abstract class SqlStore extends RecordStore {
     this.#lifeMs = ttl * 1_000;
     this.#createsTable = createTable;
     const betweenMs = (sweepInterval || DEFAULT_SWEEP_MS) * (1 - JITTER / 2 + JITTER * Math.random());
-    this.cleanupIntervalMs = Math.min(betweenMs, MAX_TIMER_MS);
+    this.cleanupIntervalMs = Math.min(Math.ceil(betweenMs), MAX_TIMER_MS);
     if (sweepInterval > 0) this.startCleanup();
   }
 
@@ -138,6 +138,7 @@ export abstract class SqlStore extends RecordStore {
 
   /** @throws {SessionError} ERR_SESSION_CURSOR */
   async page({ owner, cursor, limit, withData = true }: PageOptions): Promise<Page> {
+    assertUser(owner);
     const { page, pageOfOwner, names, namesOfOwner } = this.statements;
     const values = { after: this.#placeOf(cursor), now: this.clock.now(), limit };
     const rows = await (owner === undefined
@@ -182,6 +183,7 @@ export abstract class SqlStore extends RecordStore {
 
   /** Each goes when its time is over; until then it is counted. */
   async revokeBefore(before: number, owner = '', options?: CallOptions): Promise<void> {
+    assertUser(owner);
     await this.#writes(this.statements.revoke, { owner, before: Math.ceil(before) }, options);
     // The other program goes on serving them. Nobody waits for it.
     if (this.#format.isShared) this.#removeRevoked(owner).catch((error: unknown) => this.report(error));
@@ -247,8 +249,7 @@ export abstract class SqlStore extends RecordStore {
   /** @throws {SessionError} ERR_SESSION_VALUE */
   #written(record: SessionRecord): Values {
     const { now } = this.findValues(record.key);
-    if (UNSTORABLE.test(record.owner ?? ''))
-      throw new SessionError('ERR_SESSION_VALUE', 'The name of a user holds NUL or half of a character.');
+    assertUser(record.owner);
     return { ...this.#format.valuesOf(record, now, this.#lifeMs), now };
   }
 
@@ -269,7 +270,7 @@ export abstract class SqlStore extends RecordStore {
 
   /** Works on tables that are there. What gave way to others is tried again: nothing came of it. */
   async #do<T>(work: (limits: Limits) => T | Promise<T>, { signal }: CallOptions = {}): Promise<T> {
-    const began = performance.now();
+    let firstAt: number | undefined;
     for (let waitMs = 1; ; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
       try {
         const limits = await this.prepared();
@@ -279,7 +280,9 @@ export abstract class SqlStore extends RecordStore {
       } catch (error) {
         if (error instanceof SessionError || signal?.aborted === true) throw error;
         const { patienceMs } = this.#database;
-        if (!this.#database.isCollision(error) || performance.now() - began > patienceMs)
+        // A server may need its time to see that two wait for each other.
+        firstAt ??= performance.now();
+        if (!this.#database.isCollision(error) || performance.now() - firstAt > patienceMs)
           throw this.#failed(error);
       }
       await sleep(Math.random() * waitMs);
@@ -305,6 +308,12 @@ export abstract class SqlStore extends RecordStore {
     }
     return this.#limits;
   }
+}
+
+/** @throws {SessionError} ERR_SESSION_VALUE */
+function assertUser(name = ''): void {
+  if (UNSTORABLE.test(name))
+    throw new SessionError('ERR_SESSION_VALUE', 'The name of a user holds NUL or half of a character.');
 }
 
 /** Of a batch, which the last row fills up. */

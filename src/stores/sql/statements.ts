@@ -53,7 +53,7 @@ export function statementsOf(dialect: Dialect, { format, sessions, revoked, colu
   const insert =
     `(${inserted.map(([column]) => column).join(', ')}) ` +
     `VALUES (${inserted.map(([, value]) => value).join(', ')})`;
-  const ofVersion = `WHERE ${key} = :key AND ${version} = :expected AND ${isLiving}`;
+  const ofVersion = `WHERE ${e.isKey} AND ${version} = :expected AND ${isLiving}`;
   const end = `${least}(:end, ${deadlineAt})`;
   const extended: readonly Setting[] = [
     // MySQL sets from left to right: what is compared comes before what changes it.
@@ -69,17 +69,17 @@ export function statementsOf(dialect: Dialect, { format, sessions, revoked, colu
     `ORDER BY ${place} LIMIT ${String(BATCH)}`;
 
   const texts = {
-    find: `SELECT ${selected({ ...record, data: e.data })} FROM ${s} WHERE ${key} = :key AND ${isCurrent}`,
+    find: `SELECT ${selected({ ...record, data: e.data })} FROM ${s} WHERE ${e.isKey} AND ${isCurrent}`,
     insert:
       upsert === 'ON CONFLICT'
         ? `INSERT INTO ${s} ${insert} ON CONFLICT (${c['key'] ?? ''}) DO UPDATE SET ${written} WHERE NOT (${isCurrent})`
         : `INSERT INTO ${sessions.quoted} ${insert}`,
     // Where an insert writes over nothing.
-    overwrite: `UPDATE ${s} SET ${written} WHERE ${key} = :key AND NOT (${isCurrent})`,
+    overwrite: `UPDATE ${s} SET ${written} WHERE ${e.isKey} AND NOT (${isCurrent})`,
     replace: `UPDATE ${s} SET ${rewritten} ${ofVersion}`,
     close: `UPDATE ${s} SET ${written} ${ofVersion}`,
-    extend: `UPDATE ${s} SET ${set(extended)} WHERE ${key} = :key AND ${isLiving}`,
-    remove: `${remove} WHERE ${key} = :key AND ${isCurrent}`,
+    extend: `UPDATE ${s} SET ${set(extended)} WHERE ${e.isKey} AND ${isLiving}`,
+    remove: `${remove} WHERE ${e.isKey} AND ${isCurrent}`,
     page: page(e.data),
     pageOfOwner: page(e.data, ofOwner),
     names: page(noData),

@@ -21,6 +21,8 @@ export interface Tables {
   /** As they are. */
   readonly names: Names;
   readonly steps: readonly Step[];
+  /** Whether two names are those of one column. */
+  readonly isSame: (name: string, other: string) => boolean;
 }
 
 /**
@@ -39,15 +41,17 @@ export function tablesOf(
     new SessionError('ERR_SESSION_OPTIONS', `Wrong options for ${what}: "${option}" must be ${expected}.`);
   // Names stand in statements as they are: what could end one is refused (S58).
   const quoted = (name: string, option: string, maxName = dialect.maxName): string => {
-    const isGood = /^[\p{L}_][\p{L}\p{N}_$ -]*$/u.test(name) && Buffer.byteLength(name) <= maxName;
+    const isName = /^[\p{L}_][\p{L}\p{N}_$ -]*(?<! )$/u.test(name) && !/[\u{10000}-\u{10ffff}]/u.test(name);
+    const isGood = isName && Buffer.byteLength(name) <= maxName;
     if (isGood) return `${dialect.quote}${name}${dialect.quote}`;
     throw wrong(
       option,
-      `a name of 1 to ${String(maxName)} bytes: letters, digits, _, $, - and spaces, no digit first`,
+      `a name of 1 to ${String(maxName)} bytes: letters, digits, _, $, - and spaces within it, no digit first`,
     );
   };
   const [name = '', schema, ...rest] = table.split('.').reverse();
   if (rest.length > 0) throw wrong('table', 'a name, or a schema and a name with a dot between them');
+  const fold = (column: string): string => (dialect.foldsNames ? column.toLowerCase() : column);
   const named = (end: string): TableName => ({
     schema,
     name: `${name}${end}`,
@@ -79,6 +83,7 @@ export function tablesOf(
     revoked,
     columns: quotedNames,
     names,
+    isSame: (one, other) => fold(one) === fold(other),
     steps: [
       ...format.steps(sessions, quotedNames),
       ...stepsOf(dialect, revoked, { lines, indexes: { [AT]: ['before_at'] } }),
@@ -91,7 +96,7 @@ export type Limits = Readonly<Record<string, number>>;
 
 /** What is missing of the tables: the names of tables and columns. */
 export function missingFrom(
-  { sessions, revoked, names }: Tables,
+  { sessions, revoked, names, isSame }: Tables,
   found: Readonly<Record<'sessions' | 'revoked', readonly FoundColumn[]>>,
 ): string[] {
   const isThere = (name: string): boolean => found.sessions.some((column) => isSame(column.name, name));
@@ -102,15 +107,22 @@ export function missingFrom(
 
 /**
  * What a table that is there takes.
+ * @param made Columns that are about to be made.
  * @throws {SessionError} ERR_SESSION_OPTIONS for one of another shape
  */
-export function limitsOf(tables: Tables, found: readonly FoundColumn[]): Limits {
+export function limitsOf(
+  tables: Tables,
+  found: readonly FoundColumn[],
+  made: readonly string[] = [],
+): Limits {
   const limits: Record<string, number> = {};
   for (const [column, { holds }] of Object.entries(tables.format.columns)) {
     const name = tables.names[column] ?? '';
-    const there = found.find((other) => isSame(other.name, name));
+    const there = found.find((other) => tables.isSame(other.name, name));
+    if (there === undefined && made.includes(name)) continue;
     if (there === undefined) throw otherShape(tables, `it has no column "${name}"`);
-    if (there.holds !== holds) throw otherShape(tables, `its column "${name}" takes no ${holds}`);
+    const isFit = there.holds === holds || (holds === 'seconds' && there.holds === 'number');
+    if (!isFit) throw otherShape(tables, `its column "${name}" takes no ${holds}`);
     if (column === 'key' && there.isUnique === false)
       throw otherShape(tables, `its column "${name}" is not unique`);
     if (there.maxBytes !== undefined) limits[column] = there.maxBytes;
@@ -129,8 +141,6 @@ export function assertFits(values: Values, limits: Limits): void {
       );
   }
 }
-
-const isSame = (name: string, other: string): boolean => name.toLowerCase() === other.toLowerCase();
 
 const otherShape = ({ what, sessions }: Tables, fault: string): SessionError =>
   new SessionError(

@@ -28,7 +28,10 @@ const ADVICE: Advice = [
   [/SQLITE_IOERR|disk I\/O error/i, 'the disk failed'],
   [/SQLITE_TOOBIG|too big/i, 'a session is larger than the database takes'],
   [/not open|is closed/i, 'the database is closed: close it after the last request'],
-  [/no such (table|column)|has no column|NOT NULL constraint|does not match any/i, OTHER_SHAPE],
+  [
+    /no such (table|column)|unknown database|has no column|NOT NULL constraint|does not match any/i,
+    OTHER_SHAPE,
+  ],
 ];
 
 /** How long SQLite itself waits for other processes while the tables are looked for, ms: this process waits with it. */

@@ -34,6 +34,8 @@ export async function startMariaDb(options: ServiceOptions = {}): Promise<MariaD
         '--bind-address=127.0.0.1',
         `--socket=${join(directory, 'socket')}`,
         `--pid-file=${join(directory, 'pid')}`,
+        // A server that starts empties it.
+        `--tmpdir=${directory}`,
         `--init-file=${join(directory, 'first.sql')}`,
         '--skip-log-bin',
       ],
