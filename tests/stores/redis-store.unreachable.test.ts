@@ -124,7 +124,10 @@ whereThereIs(REDIS, () => {
     const world = await open(nodeRedisWith({ socket: { socketTimeout: 300 } }));
     const { client } = world.connection;
     while ((client as { isOpen?: boolean }).isOpen) await new Promise(setImmediate);
-    await expectFailures(world, /^The session store failed: the client is not connected: .* reconnectStrategy /);
+    await expectFailures(
+      world,
+      /^The session store failed: the client is not connected: .* reconnectStrategy /,
+    );
   });
 
   it('a server that goes with what it was asked', async () => {

@@ -29,12 +29,16 @@ export interface OpenDatabase {
 export type OpenDriver = (place: string) => Promise<OpenDatabase>;
 export type Engine = 'PostgreSQL' | 'MariaDB' | 'SQLite';
 
-const pg = (client: PgClient & { end(): Promise<void> }): OpenDatabase => ({
+const pg = (client: (Pool | Client) & PgClient): OpenDatabase => ({
   client,
   store: (options) => new PostgresStore({ client, ...options }),
   ask: async (text, values = []) =>
-    (await (client as unknown as Pool).query<Record<string, unknown>>(text, values)).rows,
-  close: () => client.end(),
+    (await (client as Pool).query<Record<string, unknown>>(text, values)).rows,
+  close: () => {
+    // It ends before its connections do, and the server may end them.
+    (client as Pool).on('error', () => undefined);
+    return client.end();
+  },
 });
 
 interface MysqlPromises {
