@@ -87,21 +87,11 @@ const rules = ({ client, format, idAtRest }: Partial<MysqlStoreOptions>): string
  * const sessions = new SessionManager({ secret, store: new MysqlStore({ client: createPool(url) }) });
  */
 export class MysqlStore extends SqlStore {
-  readonly #database: MysqlDatabase;
-
   /** @throws {SessionError} ERR_SESSION_OPTIONS */
   constructor(options: MysqlStoreOptions) {
     checkOptions('MysqlStore', schemaOf, options, rules);
-    const database = new MysqlDatabase(options.client);
     const format =
       options.format === undefined ? ownFormat(DIALECT) : expressFormat(DIALECT, EXPRESS_MYSQL_SESSION);
-    super(database, DIALECT, format, options);
-    this.#database = database;
-    database.listen((error) => this.report(error));
-  }
-
-  override close(): Promise<void> {
-    this.#database.close();
-    return super.close();
+    super(new MysqlDatabase(options.client), DIALECT, format, options);
   }
 }

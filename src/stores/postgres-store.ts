@@ -83,21 +83,11 @@ const rules = ({ client, format, idAtRest }: Partial<PostgresStoreOptions>): str
  * const sessions = new SessionManager({ secret, store: new PostgresStore({ client: new Pool() }) });
  */
 export class PostgresStore extends SqlStore {
-  readonly #database: PgDatabase;
-
   /** @throws {SessionError} ERR_SESSION_OPTIONS */
   constructor(options: PostgresStoreOptions) {
     checkOptions('PostgresStore', schemaOf, options, rules);
-    const database = new PgDatabase(options.client);
     const format =
       options.format === undefined ? ownFormat(DIALECT) : expressFormat(DIALECT, CONNECT_PG_SIMPLE);
-    super(database, DIALECT, format, options);
-    this.#database = database;
-    database.listen((error) => this.report(error));
-  }
-
-  override close(): Promise<void> {
-    this.#database.close();
-    return super.close();
+    super(new PgDatabase(options.client), DIALECT, format, options);
   }
 }

@@ -96,7 +96,7 @@ export class SqliteStore extends SqlStore {
       const [row] = this.#connection.rows(this.statements.find, values);
       return row === undefined ? null : this.current(key, row);
     } catch (error) {
-      throw error instanceof SessionError ? error : this.#connection.fault(error);
+      throw error instanceof SessionError ? error : this.fault(error);
     }
   }
 }

@@ -3,7 +3,7 @@ import type { EventEmitter } from 'node:events';
 
 import { SessionError } from '../../core/errors.js';
 import type { Database, FoundColumn, TableName } from '../sql/dialect.js';
-import { OTHER_SHAPE, storeFault, type Advice } from '../sql/faults.js';
+import { OTHER_SHAPE, type Advice } from '../sql/faults.js';
 import { prepareTables } from '../sql/prepare.js';
 import { valuesFor, type Row, type Statement, type Value, type Values } from '../sql/statement.js';
 import type { Limits, Tables } from '../sql/tables.js';
@@ -75,12 +75,12 @@ const ADVICE: Advice = [
 
 export class MysqlDatabase implements Database {
   readonly patienceMs = 1_000;
-  readonly #client: MysqlClient;
+  readonly advice = ADVICE;
+  readonly client: MysqlClient & Partial<EventEmitter>;
   readonly #promising: Promising;
-  #unlisten: () => void = () => undefined;
 
   constructor(client: MysqlClient) {
-    this.#client = client;
+    this.client = client;
     const { promise } = client as { promise?: () => unknown };
     // Those with callbacks know how to become one with promises.
     this.#promising = (typeof promise === 'function' ? promise.call(client) : client) as Promising;
@@ -119,20 +119,8 @@ export class MysqlDatabase implements Database {
     return ['ER_NO_SUCH_TABLE', 'ER_BAD_FIELD_ERROR'].includes(codeOf(error));
   }
 
-  fault(error: unknown): Error {
-    return storeFault('MySQL', ADVICE, toldOf(error));
-  }
-
-  /** A connection tells of its end so; without a listener that ends the process. */
-  listen(report: (error: Error) => void): void {
-    const emitter = this.#client as Partial<EventEmitter>;
-    const listener = (error: Error): void => report(new Error(toldOf(error)));
-    emitter.on?.('error', listener);
-    this.#unlisten = () => emitter.off?.('error', listener);
-  }
-
-  close(): void {
-    this.#unlisten();
+  told(error: unknown): string {
+    return toldOf(error);
   }
 
   async #execute(sql: string, values: Value[]): Promise<unknown> {

@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import type { EventEmitter } from 'node:events';
 
 import type { Database, FoundColumn, Holds, TableName } from '../sql/dialect.js';
-import { OTHER_SHAPE, storeFault, type Advice } from '../sql/faults.js';
+import { OTHER_SHAPE, type Advice } from '../sql/faults.js';
 import { prepareTables } from '../sql/prepare.js';
 import { valuesFor, type Row, type Statement, type Value, type Values } from '../sql/statement.js';
 import type { Limits, Tables } from '../sql/tables.js';
@@ -56,14 +56,14 @@ const ADVICE: Advice = [
 
 export class PgDatabase implements Database {
   readonly patienceMs = 1_000;
-  readonly #client: PgClient;
+  readonly advice = ADVICE;
+  readonly client: PgClient & Partial<EventEmitter>;
   readonly #isPool: boolean;
   #isNaming = true;
   #last: Promise<unknown> = Promise.resolve();
-  #unlisten: () => void = () => undefined;
 
   constructor(client: PgClient) {
-    this.#client = client;
+    this.client = client;
     this.#isPool = 'totalCount' in client;
   }
 
@@ -97,20 +97,8 @@ export class PgDatabase implements Database {
     return ['42P01', '42703'].includes(codeOf(error));
   }
 
-  fault(error: unknown): Error {
-    return storeFault('PostgreSQL', ADVICE, toldOf(error));
-  }
-
-  /** Without a listener, a connection that breaks while nobody uses it ends the process. */
-  listen(report: (error: Error) => void): void {
-    const emitter = this.#client as Partial<EventEmitter>;
-    const listener = (error: Error): void => report(new Error(toldOf(error)));
-    emitter.on?.('error', listener);
-    this.#unlisten = () => emitter.off?.('error', listener);
-  }
-
-  close(): void {
-    this.#unlisten();
+  told(error: unknown): string {
+    return toldOf(error);
   }
 
   /** By name, so that the server plans a statement once for each connection. */
@@ -129,7 +117,7 @@ export class PgDatabase implements Database {
 
   #query(text: string, values: Value[], name?: string): Promise<Result> {
     const query = { text, values, types: TYPES, ...(name === undefined ? null : { name }) };
-    const ask = (): Promise<Result> => this.#client.query(query);
+    const ask = (): Promise<Result> => this.client.query(query);
     if (this.#isPool) return ask();
     // A client takes one query at a time (pg 9; pg 8 warns).
     const result = this.#last.then(ask);

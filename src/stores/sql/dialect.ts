@@ -1,4 +1,7 @@
 // What the SQL stores ask of an engine and of its driver.
+import type { EventEmitter } from 'node:events';
+
+import type { Advice } from './faults.js';
 import type { Placeholders, Row, Statement, Values } from './statement.js';
 import type { Limits, Tables } from './tables.js';
 
@@ -38,8 +41,11 @@ export interface Database {
   readonly patienceMs: number;
   /** Whether a table or a column was not there. */
   isMissing(error: unknown): boolean;
-  /** What a failure means, as an error that says what to do. */
-  fault(error: unknown): Error;
+  /** What the driver says of a failure, without values. */
+  told(error: unknown): string;
+  readonly advice: Advice;
+  /** What was handed in. */
+  readonly client: Partial<EventEmitter>;
 }
 
 /** How an engine says what the statements need. */

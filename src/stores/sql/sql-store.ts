@@ -16,6 +16,7 @@ import type {
 import { SessionError } from '../../core/errors.js';
 import { RecordStore } from '../store.js';
 import type { Database, Dialect } from './dialect.js';
+import { storeFault } from './faults.js';
 import type { Format } from './format.js';
 import type { SqlStoreOptions } from './options.js';
 import type { Row, Statement, Value, Values } from './statement.js';
@@ -47,6 +48,8 @@ export abstract class SqlStore extends RecordStore {
   readonly #database: Database;
   readonly #lifeMs: number;
   readonly #createsTable: boolean;
+  readonly #engine: string;
+  readonly #unlisten: () => void;
   #limits: Limits | Promise<Limits> | undefined;
 
   /** @throws {SessionError} ERR_SESSION_OPTIONS */
@@ -55,6 +58,7 @@ export abstract class SqlStore extends RecordStore {
     const { sweepInterval = DEFAULT_SWEEP_MS } = options;
     super(format.isShared ? { ...options, idAtRest: 'plain' } : options);
     this.#database = database;
+    this.#engine = dialect.engine;
     this.#tables = tablesOf(dialect, format, this.kind, table, columns);
     this.#format = format;
     this.statements = statementsOf(dialect, this.#tables);
@@ -63,6 +67,11 @@ export abstract class SqlStore extends RecordStore {
     const betweenMs = (sweepInterval || DEFAULT_SWEEP_MS) * (1 - JITTER / 2 + JITTER * Math.random());
     this.cleanupIntervalMs = Math.min(Math.ceil(betweenMs), MAX_TIMER_MS);
     if (sweepInterval > 0) this.startCleanup();
+    // Without a listener, a connection that breaks while nobody uses it ends the process.
+    const { client } = database;
+    const listener = (error: Error): void => this.report(new Error(database.told(error)));
+    client.on?.('error', listener);
+    this.#unlisten = () => client.off?.('error', listener);
   }
 
   /** The statements that make the tables, for those who make them themselves. */
@@ -193,9 +202,10 @@ export abstract class SqlStore extends RecordStore {
     await this.#rows(this.statements.ping, {});
   }
 
-  /** Sweeps no more. The client is yours. */
+  /** Sweeps no more, and listens to the client no longer. The client is yours. */
   close(): Promise<void> {
     this.stopCleanup();
+    this.#unlisten();
     return Promise.resolve();
   }
 
@@ -292,7 +302,12 @@ export abstract class SqlStore extends RecordStore {
   #failed(error: unknown): Error {
     // The next one who asks looks for them, and makes them.
     if (this.#database.isMissing(error)) this.#limits = undefined;
-    return this.#database.fault(error);
+    return this.fault(error);
+  }
+
+  protected fault(error: unknown): SessionError {
+    const { advice } = this.#database;
+    return storeFault(this.#engine, advice, this.#database.told(error));
   }
 
   /** What the tables take, which are there by then. */

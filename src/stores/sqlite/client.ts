@@ -1,6 +1,8 @@
 // What the store asks of a driver of SQLite: better-sqlite3 or node:sqlite, handed in and never imported.
+import type { EventEmitter } from 'node:events';
+
 import type { Database, FoundColumn, TableName } from '../sql/dialect.js';
-import { OTHER_SHAPE, storeFault, type Advice } from '../sql/faults.js';
+import { OTHER_SHAPE, type Advice } from '../sql/faults.js';
 import { stepsFor } from '../sql/prepare.js';
 import { valuesFor, type Row, type Statement, type Value, type Values } from '../sql/statement.js';
 import { limitsOf, missingFrom, type Limits, type Tables } from '../sql/tables.js';
@@ -39,12 +41,13 @@ const BLOCKING_MS = 100;
 
 export class SqliteConnection implements Database {
   readonly patienceMs: number;
-  readonly #database: SqliteDatabase;
+  readonly advice = ADVICE;
+  readonly client: SqliteDatabase & Partial<EventEmitter>;
   readonly #durability: 'process' | 'power';
   readonly #prepared = new Map<Statement, Prepared>();
 
   constructor(database: SqliteDatabase, durability: 'process' | 'power', patienceMs: number) {
-    this.#database = database;
+    this.client = database;
     this.#durability = durability;
     this.patienceMs = patienceMs;
   }
@@ -58,17 +61,16 @@ export class SqliteConnection implements Database {
   }
 
   prepare(tables: Tables, creates: boolean): Limits {
-    this.#database.exec(`PRAGMA busy_timeout = ${String(BLOCKING_MS)}`);
-    this.#database.exec('PRAGMA journal_mode = WAL');
-    this.#database.exec(`PRAGMA synchronous = ${this.#durability === 'power' ? 'FULL' : 'NORMAL'}`);
+    this.client.exec(`PRAGMA busy_timeout = ${String(BLOCKING_MS)}`);
+    this.client.exec('PRAGMA journal_mode = WAL');
+    this.client.exec(`PRAGMA synchronous = ${this.#durability === 'power' ? 'FULL' : 'NORMAL'}`);
     const describe = () => ({
       sessions: this.#describe(tables.sessions),
       revoked: this.#describe(tables.revoked),
     });
-    for (const { sql } of stepsFor(tables, missingFrom(tables, describe()), creates))
-      this.#database.exec(sql);
+    for (const { sql } of stepsFor(tables, missingFrom(tables, describe()), creates)) this.client.exec(sql);
     // From here on who has to wait does so beside the other requests.
-    this.#database.exec('PRAGMA busy_timeout = 0');
+    this.client.exec('PRAGMA busy_timeout = 0');
     return limitsOf(tables, describe().sessions);
   }
 
@@ -84,18 +86,18 @@ export class SqliteConnection implements Database {
     return /no such (table|column)/.test(toldOf(error));
   }
 
-  fault(error: unknown): Error {
-    return storeFault('SQLite', ADVICE, toldOf(error));
+  told(error: unknown): string {
+    return toldOf(error);
   }
 
   #statement(statement: Statement): Prepared {
-    const prepared = this.#prepared.get(statement) ?? this.#database.prepare(statement.sql);
+    const prepared = this.#prepared.get(statement) ?? this.client.prepare(statement.sql);
     this.#prepared.set(statement, prepared);
     return prepared;
   }
 
   #describe({ schema, name }: TableName): FoundColumn[] {
-    const rows = this.#database
+    const rows = this.client
       .prepare('SELECT name, type FROM pragma_table_info(?, ?)')
       .all(name, schema ?? 'main') as { name: string; type: string }[];
     return rows.map(({ name: column, type }) => ({ name: column, holds: affinity(type) }));
