@@ -2,15 +2,17 @@
 // reads wait for nobody.
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { coreWait } from '../support/core-wait.js';
 import { withCode } from '../support/failures.js';
 import { failureOf, HOUR, onSqlite, storeWorld, type StoreWorld } from '../support/sql-world.js';
 
 const HELD_MS = 300;
-/** A request that waits for nobody may wait so long for its turn, on a machine that is busy. */
+/** A request that waits for nobody may wait so long for its turn, besides what other processes have of the cores. */
 const TURN_MS = 100;
 
 /** The longest time between two turns of the event loop meanwhile. */
 async function longestTurn(work: Promise<unknown>): Promise<number> {
+  const waited = coreWait();
   let [longest, last] = [0, performance.now()];
   const timer = setInterval(() => {
     longest = Math.max(longest, performance.now() - last);
@@ -18,7 +20,7 @@ async function longestTurn(work: Promise<unknown>): Promise<number> {
   }, 1);
   await work;
   clearInterval(timer);
-  return Math.max(longest, performance.now() - last);
+  return Math.max(longest, performance.now() - last) - waited();
 }
 
 onSqlite((world) => {
@@ -88,6 +90,7 @@ onSqlite((world) => {
     const { store, idsOn } = opened;
     const added = await opened.add('x');
     const unlock = await locked(opened);
+    const waited = coreWait();
     const began = performance.now();
     expect(await store.find(added.key)).toEqual(added);
     expect(store.capable('findSync').findSync(added.key)).toEqual(added);
@@ -96,7 +99,7 @@ onSqlite((world) => {
     await store.ping();
     // Nor does one that comes later, in a process of its own.
     expect(await (await opened.beside()).store.find(added.key)).toEqual(added);
-    expect(performance.now() - began).toBeLessThan(TURN_MS);
+    expect(performance.now() - began - waited()).toBeLessThan(TURN_MS);
     await unlock();
     expect(await store.find(added.key)).toMatchObject({ meta: { theirs: true } });
   });

@@ -12,6 +12,9 @@ export const MARIADB = {
   advice: 'apt-get install -y --no-install-recommends mariadb-server',
 };
 
+/** What is written outlives the server, however it ends, but not a power cut, which no test has: as PostgreSQL's fsync=off. */
+const NO_SYNC = ['--innodb-flush-method=nosync', '--skip-sync-frm'];
+
 export interface MariaDb extends Service {
   readonly url: string;
 }
@@ -23,7 +26,7 @@ export async function startMariaDb(options: ServiceOptions = {}): Promise<MariaD
       user: 'mysql',
       prepare: ({ directory, prepare }) => {
         const data = ['--no-defaults', `--datadir=${join(directory, 'data')}`, '--skip-test-db'];
-        prepare('mariadb-install-db', [...data, '--auth-root-authentication-method=normal']);
+        prepare('mariadb-install-db', [...data, '--auth-root-authentication-method=normal', ...NO_SYNC]);
         writeFileSync(join(directory, 'first.sql'), 'CREATE DATABASE IF NOT EXISTS sessions;\n');
       },
       command: existsSync(SERVER) ? SERVER : 'mariadbd',
@@ -38,6 +41,7 @@ export async function startMariaDb(options: ServiceOptions = {}): Promise<MariaD
         `--tmpdir=${directory}`,
         `--init-file=${join(directory, 'first.sql')}`,
         '--skip-log-bin',
+        ...NO_SYNC,
       ],
       ready: /ready for connections/,
       stopSignal: 'SIGTERM',
