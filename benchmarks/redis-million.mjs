@@ -13,7 +13,10 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { BYTES, idOf, recordOf } from '../scripts/lib/full-directories.mjs';
-import { CLIENTS, connect, keysOf, startRedis } from '../scripts/lib/redis-server.mjs';
+import { keysOf, openDatabase, versionOf } from '../scripts/lib/drivers.mjs';
+import { install } from '../scripts/lib/ecosystem.mjs';
+import { startEngine } from '../scripts/lib/servers.mjs';
+import { newStore } from '../scripts/lib/store-contestants.mjs';
 import { number, table } from '../scripts/lib/table.mjs';
 
 const require = createRequire(import.meta.url);
@@ -32,8 +35,8 @@ const FIRST_ROW_MS = 50;
 const PREFIX = 'sess:*';
 
 if (process.argv[2] === 'job') {
-  const [, , , job, port, client, input] = process.argv;
-  console.log(JSON.stringify(await JOBS()[job](await siteOf(Number(port), client), JSON.parse(input))));
+  const [, , , job, place, client, input] = process.argv;
+  console.log(JSON.stringify(await JOBS()[job](await siteOf(place, client), JSON.parse(input))));
   process.exit();
 }
 
@@ -50,7 +53,7 @@ if (
   !isCount(sessions) ||
   !isCount(ofUser) ||
   sessions < 10 * ofUser ||
-  !Object.hasOwn(CLIENTS, values.client)
+  !['redis', 'ioredis'].includes(values.client)
 ) {
   console.error(
     'Usage: node benchmarks/redis-million.mjs [--sessions N] [--user N] [--client redis|ioredis]; N ten times that of --user or more',
@@ -58,7 +61,9 @@ if (
   process.exit(2);
 }
 
-const redis = await startRedis();
+install();
+const redis = await startEngine(values.client);
+const version = await versionOf(redis);
 const before = loadavg()[0];
 const inserted = run('insert', { sessions, ofUser });
 const listed = run('scan', { sessions });
@@ -68,7 +73,7 @@ await redis.stop();
 
 /** A process for each, so that none finds what another left in its heap. */
 function run(job, input) {
-  const args = ['--expose-gc', SELF, 'job', job, String(redis.port), values.client, JSON.stringify(input)];
+  const args = ['--expose-gc', SELF, 'job', job, redis.place, values.client, JSON.stringify(input)];
   const result = JSON.parse(
     execFileSync(process.execPath, args, {
       encoding: 'utf8',
@@ -105,7 +110,7 @@ const FIGURES = [
   ["  another app's keys, untouched", cleared.untouched, ...exactly(cleared.count)],
 ];
 console.log(
-  `\n${number(sessions)} sessions of ${BYTES} B in Redis ${redis.version}, by ${values.client}; Node ${process.version}; ` +
+  `\n${number(sessions)} sessions of ${BYTES} B in ${version}, by ${values.client}; Node ${process.version}; ` +
     `load average ${before.toFixed(1)} - ${loadavg()[0].toFixed(1)}\n`,
 );
 console.log(
@@ -121,11 +126,10 @@ console.log(
 );
 process.exitCode = FIGURES.every(([, figure, , isGood]) => isGood?.(figure) ?? true) ? 0 : 1;
 
-async function siteOf(port, name) {
+async function siteOf(place, name) {
   const SessionManager = require('../dist/cjs/index.cjs');
-  const { RedisStore } = require('../dist/cjs/stores/redis/index.js');
-  const { client, ask } = await connect(name, port);
-  const storeOf = (prefix) => new RedisStore({ client, ...(prefix && { prefix }) });
+  const { client, ask } = await openDatabase(name, place);
+  const storeOf = (prefix) => newStore(name, client, prefix && { prefix });
   const managerOf = (store) => new SessionManager({ secret: SECRET, store });
   return { ask, storeOf, managerOf };
 }
@@ -228,7 +232,7 @@ function JOBS() {
         if ((await ask('GET', nameOf(at))) === `value ${at}`) untouched++;
       });
       let keys = 0;
-      for await (const { length } of keysOf({ ask }, 'string')) keys += length;
+      for await (const { length } of keysOf(ask, 'string')) keys += length;
       return { count, before, seconds, untouched, left: keys - untouched };
     },
   };

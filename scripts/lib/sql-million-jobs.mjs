@@ -5,7 +5,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { plansOf } from './sql-million-plans.mjs';
-import { analyze, insertRevoked, insertSessions, keyOf, openDatabase } from './sql-million-servers.mjs';
+import { analyze, insertRevoked, insertSessions, keyOf, openSite } from './sql-million-data.mjs';
 
 const require = createRequire(import.meta.url);
 const SECRET = 'a benchmark of databases, longer than thirty-two bytes';
@@ -172,7 +172,7 @@ const JOBS = {
 };
 
 const [, , job, engine, place, input] = process.argv;
-const database = await openDatabase(engine, place);
+const database = await openSite(engine, place);
 console.log(JSON.stringify(await JOBS[job]({ engine, database }, JSON.parse(input))));
 await database.close();
 process.exit();

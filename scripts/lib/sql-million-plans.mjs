@@ -1,5 +1,5 @@
 // How each engine goes about the statements of a store: through which indexes, and whether it reads a whole table.
-import { keyOf } from './sql-million-servers.mjs';
+import { keyOf } from './sql-million-data.mjs';
 
 /** Those that have to read everything, or what is left of it. */
 const WHOLE = new Set(['count', 'clear', 'revoked']);
@@ -34,7 +34,7 @@ const ASKS_REVOKED = new Set(
 );
 
 const INDEXES = {
-  PostgreSQL: {
+  postgres: {
     ...{
       key: 'sessions_session_key_key',
       number: 'sessions_pkey',
@@ -43,11 +43,11 @@ const INDEXES = {
     },
     revoked: 'sessions_revoked_pkey',
   },
-  MariaDB: {
+  mysql: {
     ...{ key: 's.session_key', number: 's.PRIMARY', owner: 's.sessions_user', end: 's.sessions_end' },
     revoked: 'r.PRIMARY',
   },
-  SQLite: {
+  sqlite: {
     ...{ key: 'sqlite_autoindex_sessions_1', number: 's INTEGER PRIMARY KEY', owner: 'sessions_user' },
     ...{ end: 'sessions_end', revoked: 'sqlite_autoindex_sessions_revoked_1' },
   },
@@ -84,7 +84,7 @@ function valuesOf({ names }, { sessions, user, expired }) {
 
 /** `{ uses, scans, lines }` for each engine: indexes that are used, tables that are read whole, the plan as text. */
 const READ = {
-  async PostgreSQL({ undone }, name, sql, values) {
+  async postgres({ undone }, name, sql, values) {
     // What would take all of them away is not tried.
     const how = WHOLE.has(name) ? '' : 'ANALYZE, BUFFERS, ';
     const [row] = await undone(`EXPLAIN (${how}FORMAT JSON) ${sql}`, values);
@@ -100,7 +100,7 @@ const READ = {
     return { uses, scans, ms, buffers };
   },
 
-  async MariaDB({ undone }, _name, sql, values) {
+  async mysql({ undone }, _name, sql, values) {
     const rows = await undone(`EXPLAIN ${sql}`, values);
     const [uses, scans] = [[], []];
     for (const { select_type: kind, table, type, key, Extra } of rows) {
@@ -116,7 +116,7 @@ const READ = {
     return { uses, scans };
   },
 
-  async SQLite({ undone }, _name, sql, values) {
+  async sqlite({ undone }, _name, sql, values) {
     const rows = await undone(`EXPLAIN QUERY PLAN ${sql}`, values);
     const [uses, scans] = [[], []];
     for (const { detail } of rows) {

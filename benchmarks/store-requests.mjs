@@ -1,27 +1,30 @@
-// How many requests a second an Express app with sessions in a SQL database answers: ours beside express-session with the
-// store that most applications use on that engine, both on the same driver.
+// How many requests a second an Express app with sessions in a database answers: ours beside express-session with the store
+// that most applications use on that engine, both on the same driver.
 //
-//   npm run build && node benchmarks/sql-requests.mjs [postgres] [mysql] [sqlite] [read] [unused] [write] [new]
+//   npm run build && node benchmarks/store-requests.mjs [redis] [postgres] [mysql] [sqlite] [read] [unused] [write] [new]
 //     [--requests N] [--rounds N] [--flush] [--untuned] [--profile <name>]
 //
 // Without a word all engines, all workloads. A server process for each, under load in turn over 32 connections, in rounds;
-// a ratio is the median of the ratios of the rounds. Beside them Express alone ("bare"), and with the fewest statements that
-// sessions can do with ("floor"). The peer's SQLite is set as ours sets it; --untuned: one as its documentation opens it
-// too. --flush: commits of the servers wait for the disk. --profile: what took most of the time of that app. Starts servers
-// of its own. Exits with 1 if a target is missed, with 2 where something is not installed.
+// a ratio is the median of the ratios of the rounds. Beside them Express alone ("bare"), and with the fewest commands or
+// statements that sessions can do with ("floor"). The peer's SQLite is set as ours sets it; --untuned: one as its
+// documentation opens it too. --flush: commits of the SQL servers wait for the disk. --profile: what took most of the time of
+// that app. Starts servers of its own. Exits with 1 if a target is missed, with 2 where a server is not installed.
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
+import { startApp } from '../scripts/lib/apps.mjs';
+import { versionOf, versionOfPackage } from '../scripts/lib/drivers.mjs';
+import { install } from '../scripts/lib/ecosystem.mjs';
 import { Load } from '../scripts/lib/load.mjs';
-import { startApp } from '../scripts/lib/sql-apps.mjs';
-import { PEERS, UNTUNED } from '../scripts/lib/sql-contestants.mjs';
-import { requireEcosystem, versionOf, versionOfPackage } from '../scripts/lib/sql-drivers.mjs';
-import { ENGINE_NAMES, startEngine } from '../scripts/lib/sql-servers.mjs';
+import { startEngine } from '../scripts/lib/servers.mjs';
+import { PEERS, UNTUNED } from '../scripts/lib/store-contestants.mjs';
 import { median, number, table } from '../scripts/lib/table.mjs';
 import { temporaryDirectory } from '../scripts/lib/temporary-directory.mjs';
 
+/** Those that have a peer. */
+const ENGINE_NAMES = Object.keys(PEERS);
 const CONNECTIONS = 32;
 const WARM_UP = 2_000;
 const PEER = 'peer';
@@ -50,7 +53,7 @@ const isCount = (count) => Number.isSafeInteger(count) && count >= 1;
 const isKnown = positionals.every((name) => ENGINE_NAMES.includes(name) || Object.hasOwn(ALL, name));
 if (!isKnown || !isCount(REQUESTS) || !isCount(ROUNDS) || !NAMES.includes(values.profile ?? PEER)) {
   console.error(
-    `Usage: node benchmarks/sql-requests.mjs [${ENGINE_NAMES.join('] [')}] [${Object.keys(ALL).join('] [')}]\n` +
+    `Usage: node benchmarks/store-requests.mjs [${ENGINE_NAMES.join('] [')}] [${Object.keys(ALL).join('] [')}]\n` +
       `  [--requests N] [--rounds N] [--flush] [--untuned] [--profile ${NAMES.join('|')}]`,
   );
   process.exit(2);
@@ -62,8 +65,8 @@ const chosen = (names) => {
 const ENGINES = chosen(ENGINE_NAMES);
 const WORKLOADS = Object.fromEntries(chosen(Object.keys(ALL)).map((name) => [name, ALL[name]]));
 
-requireEcosystem();
-const profiles = temporaryDirectory('sql-requests');
+install();
+const profiles = temporaryDirectory('store-requests');
 const missed = [];
 for (const name of ENGINES) {
   const before = loadavg()[0];

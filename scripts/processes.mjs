@@ -1,20 +1,21 @@
-// Four app processes on one SQL database, over HTTP: changes of one session that meet, and logouts that race with writes
-// in other processes. Ours beside express-session with the store that most applications use on that engine.
+// Four app processes on one database, over HTTP: changes of one session that meet, and logouts that race with writes in other
+// processes. Ours beside express-session with the store that most applications use on that engine.
 //
-//   npm run build && node scripts/sql-processes.mjs [postgres] [mysql] [sqlite] [--who ours|peers|both] [--quick]
+//   npm run build && node scripts/processes.mjs [redis] [ioredis] [postgres] [mysql] [sqlite] [--who ours|peers|both] [--quick]
 //     [--keys N] [--increments N] [--logouts N]
 //
-// Without an engine all three. Starts servers of its own. Exits with 1 if ours loses a change or serves a session after
-// its logout, or if the races did not happen; with 2 where a server or a package is not installed.
+// Without an engine all of them; ioredis is Redis with that client. Starts servers of its own. Exits with 1 if ours loses a
+// change or serves a session after its logout, or if the races did not happen; with 2 where a server is not installed.
 import { loadavg } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
+import { startApp } from './lib/apps.mjs';
+import { openDatabase, versionOf, versionOfPackage } from './lib/drivers.mjs';
+import { install } from './lib/ecosystem.mjs';
 import { inParallel } from './lib/local-http.mjs';
-import { startApp } from './lib/sql-apps.mjs';
-import { PEERS, tableOf } from './lib/sql-contestants.mjs';
-import { openDatabase, requireEcosystem, versionOf, versionOfPackage } from './lib/sql-drivers.mjs';
-import { ENGINE_NAMES, startEngine } from './lib/sql-servers.mjs';
+import { ENGINE_NAMES, enginesIn, startEngine } from './lib/servers.mjs';
+import { PEERS, sessionsOf } from './lib/store-contestants.mjs';
 import { number, table } from './lib/table.mjs';
 
 const PROCESSES = 4;
@@ -23,7 +24,7 @@ const LONGEST_DELAY_MS = 2;
 /** Of the races, the share that each side has to win for the rest to mean anything; and that must have been under way at once. */
 const SHARE = 0.1;
 /** Calls of SQLite are over in a tenth of a millisecond: fewer of them meet. */
-const SHARE_AT_ONCE = { postgres: SHARE, mysql: SHARE, sqlite: 0.01 };
+const SHARE_AT_ONCE = { redis: SHARE, ioredis: SHARE, postgres: SHARE, mysql: SHARE, sqlite: 0.01 };
 const QUICK = { keys: '100', increments: '100', logouts: '400' };
 const CONTESTANTS = { ours: ['ours'], peers: ['peer'], both: ['ours', 'peer'] };
 
@@ -39,13 +40,13 @@ const { values, positionals } = parseArgs({
 });
 const { keys: kept, increments: counted, logouts: raced } = values.quick ? QUICK : values;
 const [KEYS, INCREMENTS, LOGOUTS] = [kept, counted, raced].map(Number);
-const engines = positionals.length === 0 ? ENGINE_NAMES : positionals;
+const engines = enginesIn(positionals);
 const isCount = (count) => Number.isSafeInteger(count) && count >= PROCESSES && count % PROCESSES === 0;
 const isKnown =
-  engines.every((name) => ENGINE_NAMES.includes(name)) && Object.hasOwn(CONTESTANTS, values.who);
+  positionals.every((name) => ENGINE_NAMES.includes(name)) && Object.hasOwn(CONTESTANTS, values.who);
 if (![KEYS, INCREMENTS, LOGOUTS].every(isCount) || !isKnown) {
   console.error(
-    `Usage: node scripts/sql-processes.mjs [${ENGINE_NAMES.join('] [')}] [--who ours|peers|both] [--quick]\n` +
+    `Usage: node scripts/processes.mjs [${ENGINE_NAMES.join('] [')}] [--who ours|peers|both] [--quick]\n` +
       '  [--keys N] [--increments N] [--logouts N]; each N a multiple of 4',
   );
   process.exit(2);
@@ -76,7 +77,7 @@ async function increments(site) {
  * A request in one process and a logout in another have read the session · both go on, either first · a third process is
  * asked with the old cookie, and the database itself.
  */
-async function logouts({ apps, get, isLiving, living }) {
+async function logouts({ apps, get, sessions }) {
   const calls = apps.map(() => new Map());
   for (const [at, { events }] of apps.entries())
     events.on('call', (call) => calls[at].set(`${call.kind} ${call.key}`, call));
@@ -98,7 +99,7 @@ async function logouts({ apps, get, isLiving, living }) {
     const [{ body: written }, { body: left }] = await Promise.all([slow, ended]);
     if (written.user === 'ada' && left.user === 'ada') figures.raced++;
     if (written.isRefused) figures.refused++;
-    const isStored = await isLiving(body.key);
+    const isStored = await sessions.isLiving(body.key);
     if (isStored) figures.stored++;
     if ('user' in (await get(third, '/all', cookie)).body) figures.served++;
     rounds.push({ key: body.key, writer: at(round + 1), ender: at(round + 2), isStored });
@@ -113,7 +114,7 @@ async function logouts({ apps, get, isLiving, living }) {
     const isWriteFirst = typeof write?.result === 'boolean' ? write.result : write !== undefined && !isStored;
     figures[isWriteFirst ? 'writeFirst' : 'logoutFirst']++;
   }
-  return { ...figures, living: await living() };
+  return { ...figures, living: await sessions.count() };
 }
 
 async function run(engine, name) {
@@ -121,16 +122,12 @@ async function run(engine, name) {
   const apps = [];
   for (let count = 0; count < PROCESSES; count++)
     apps.push(await startApp({ name, engine: engine.name, place: engine.place, calls: true }));
-  const database = openDatabase(engine.name, engine.place, name);
-  const { table: sessions, key, isLiving } = tableOf(engine.name, name);
+  const database = await openDatabase(engine.name, engine.place, name);
+  const sessions = sessionsOf(engine.name, name, database.ask);
   let failed = 0;
-  const living = async (where, given) => {
-    const sql = `SELECT COUNT(*) AS total FROM ${sessions} WHERE ${isLiving}${where}`;
-    return Number((await database.ask(sql, given))[0].total);
-  };
-  const placeholder = engine.name === 'postgres' ? '$1' : '?';
   const site = {
     apps,
+    sessions,
     /** What fails is counted, and has an empty body. */
     async get(app, path, cookie) {
       const answer = await app.get(path, cookie);
@@ -138,14 +135,12 @@ async function run(engine, name) {
       if (failed++ === 0) console.error(`${title}: GET ${path}: ${answer.status} ${answer.body}`);
       return { ...answer, body: {} };
     },
-    isLiving: async (id) => (await living(` AND ${key} = ${placeholder}`, [id])) > 0,
-    living: () => living('', []),
   };
   // The tables are there from the first request on.
   for (const app of apps) await site.get(app, '/new');
   const result = { title, engine: engine.name, isOurs: name === 'ours' };
   for (const scenario of [keys, increments, logouts]) {
-    await database.ask(`DELETE FROM ${sessions}`);
+    await sessions.clear();
     const startedAt = performance.now();
     Object.assign(result, await scenario(site));
     console.error(`${title}: ${scenario.name} in ${number((performance.now() - startedAt) / 1_000)} s`);
@@ -180,24 +175,26 @@ const FIGURES = [
   ['  the write came first', `>= ${number(enough)}`, (r) => r.writeFirst, (v) => v >= enough],
   ['  the logout came first', `>= ${number(enough)}`, (r) => r.logoutFirst, (v) => v >= enough],
   ['  sessions back, by the old cookie in a third process', '0', (r) => r.served, (v) => v === 0],
-  ['  sessions back, in the table after both answers', '0', (r) => r.stored, (v) => v === 0],
-  ['  sessions in the table in the end', '0', (r) => r.living, (v) => v === 0],
+  ['  sessions back, in the database after both answers', '0', (r) => r.stored, (v) => v === 0],
+  ['  sessions in the database in the end', '0', (r) => r.living, (v) => v === 0],
   ['  explicit writes told ERR_SESSION_ENDED', '', (r) => r.refused, () => true],
   ['requests answered with an error', '0', (r) => r.failed, (v) => v === 0],
 ];
 
-requireEcosystem();
+install();
 const before = loadavg()[0];
 const results = [];
 const versions = [];
 for (const name of engines) {
   const engine = await startEngine(name);
   versions.push(await versionOf(engine));
-  for (const contestant of CONTESTANTS[values.who]) results.push(await run(engine, contestant));
+  for (const contestant of CONTESTANTS[values.who])
+    if (contestant === 'ours' || Object.hasOwn(PEERS, name)) results.push(await run(engine, contestant));
   await engine.stop();
 }
 
-const packages = [...engines.map((name) => PEERS[name].name), 'express-session'];
+const peers = engines.flatMap((name) => PEERS[name]?.name ?? []);
+const packages = [...peers, 'express-session'];
 console.log(
   `\n${PROCESSES} processes on one database: ${versions.join(', ')}; ` +
     `${packages.map((name) => `${name} ${versionOfPackage(name)}`).join(', ')}; ` +

@@ -1,5 +1,5 @@
-// Databases of one's own: servers on ports that were free, in directories of their own, as users that are not root, gone
-// with the process that started them, however that ends; for SQLite a directory for its files.
+// Databases of one's own: servers on ports that were free, in directories of their own, PostgreSQL and MariaDB as users that
+// are not root, gone with the process that started them, however that ends; for SQLite a directory for its files.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -24,8 +24,28 @@ const [POSTGRES_VERSIONS, MARIADB] = ['/usr/lib/postgresql', '/usr/sbin/mariadbd
 const ATTEMPTS = 3;
 const APT = 'apt-get install -y --no-install-recommends';
 
+/** With either of its clients; nothing of it is on a disk. */
+const REDIS = {
+  title: 'Redis',
+  advice: `${APT} redis-server`,
+  isThere: () => hasCommand('redis-server'),
+  start: ({ args = [] }) =>
+    startServer({
+      command: 'redis-server',
+      args: (port, directory) => [
+        ...['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'],
+        ...['--pidfile', join(directory, 'pid'), ...args],
+      ],
+      ready: /Ready to accept connections/,
+      pidFile: 'pid',
+      url: (port) => `redis://127.0.0.1:${port}`,
+    }),
+};
+
 /** By name: what it is called, and `start({ flushes, args })`, where `flushes` is whether commits wait for the disk. */
 const ENGINES = {
+  redis: REDIS,
+  ioredis: { ...REDIS, title: 'Redis by ioredis' },
   postgres: {
     title: 'PostgreSQL',
     advice: `${APT} postgresql`,
@@ -85,12 +105,18 @@ const ENGINES = {
     isThere: () => true,
     start() {
       const { path, remove } = temporaryDirectory('sqlite');
-      return { place: path, cpu: () => null, stop: remove };
+      return { place: path, cpu: () => null, stop: async () => remove() };
     },
   },
 };
 
 export const ENGINE_NAMES = Object.keys(ENGINES);
+
+/** The engines that were asked for by name; without a name all. */
+export const enginesIn = (words) => {
+  const named = ENGINE_NAMES.filter((name) => words.includes(name));
+  return named.length === 0 ? ENGINE_NAMES : named;
+};
 
 /**
  * Resolves to `{ name, title, place, cpu(), stop() }`; `cpu()`: microseconds of processor time that all processes of the
@@ -116,13 +142,15 @@ async function startServer(recipe) {
   }
 }
 
-async function start({ user, prepare, command, args, ready, pidFile, url }, port) {
+async function start({ user = '', prepare, command, args, ready, pidFile, url }, port) {
   const directory = mkdtempSync(join(tmpdir(), `session-store-js-${user}-`));
   chmodSync(directory, 0o700);
-  // Neither server runs as root.
-  const owner = process.getuid?.() === 0 ? { uid: idOf('-u', user), gid: idOf('-g', user) } : null;
+  const owner =
+    user !== '' && process.getuid?.() === 0 ? { uid: idOf('-u', user), gid: idOf('-g', user) } : null;
   if (owner !== null) chownSync(directory, owner.uid, owner.gid);
-  prepare(directory, (tool, given) => execFileSync(tool, given, { cwd: directory, stdio: 'pipe', ...owner }));
+  prepare?.(directory, (tool, given) =>
+    execFileSync(tool, given, { cwd: directory, stdio: 'pipe', ...owner }),
+  );
   const ids = owner === null ? ['', ''] : [String(owner.uid), String(owner.gid)];
   // A group of its own: Ctrl-C in a terminal must not take the guard away before the server.
   const guard = spawn(process.execPath, [GUARD, directory, ...ids, command, ...args(port, directory)], {

@@ -1,4 +1,4 @@
-// Sessions in SQL databases, ours and those of express-session with the store that most applications use on that engine,
+// Sessions in databases, ours and those of express-session with the store that most applications use on that engine,
 // behind the same face, so that an app is written once.
 //
 //   middleware              for app.use()
@@ -7,73 +7,100 @@
 //   assign(req, key, value) a plain change of req.session, left to the response to be stored
 //   update(req, key, fn)    read, change, write: atomic where the package can
 //   logout(req)             ends the session
-//   keyOf(req)              what the session is called in its table
+//   keyOf(req)              what the session is called in its table, or in Redis behind the prefix `sess:`
 import { createRequire } from 'node:module';
 
+import { keysOf } from './drivers.mjs';
 import { load } from './ecosystem.mjs';
 
 const require = createRequire(import.meta.url);
-const SECRET = 'sessions in SQL on the loopback interface, longer than 32 bytes';
+const SECRET = 'sessions on the loopback interface, longer than 32 bytes';
 /** On the peer and on the drop-in as their documentation advises. */
 const OPTIONS = { secret: SECRET, resave: false, saveUninitialized: false };
 /** Two of the peers call theirs `sessions`. */
 const OUR_TABLE = 'app_sessions';
 
-/** By engine: the peer's package, its table, and what a session is called in there. */
+/** By engine: the peer's package, how it is made, its table, and what a session is called in there. None takes ioredis. */
 export const PEERS = {
-  postgres: { name: 'connect-pg-simple', table: 'session', key: 'sid' },
-  mysql: { name: 'express-mysql-session', table: 'sessions', key: 'session_id' },
-  sqlite: { name: 'better-sqlite3-session-store', table: 'sessions', key: 'sid' },
+  redis: {
+    name: 'connect-redis',
+    store: (client) => new (load('connect-redis').RedisStore)({ client }),
+  },
+  postgres: {
+    name: 'connect-pg-simple',
+    store: (pool, session) => new (load('connect-pg-simple')(session))({ pool, createTableIfMissing: true }),
+    table: 'session',
+    key: 'sid',
+  },
+  mysql: {
+    name: 'express-mysql-session',
+    store: (client, session) => new (load('express-mysql-session')(session))({}, client),
+    table: 'sessions',
+    key: 'session_id',
+  },
+  sqlite: {
+    name: 'better-sqlite3-session-store',
+    store: (client, session) => new (load('better-sqlite3-session-store')(session))({ client }),
+    table: 'sessions',
+    key: 'sid',
+  },
 };
 
 /** As its documentation opens the database, which flushes each write to the disk; ours and `peer` write to a log (WAL). */
 export const UNTUNED = 'untuned peer';
 
-/** The table of a contestant, the name of a session in it, and what a row that is a living session satisfies. */
-export function tableOf(engine, contestant) {
-  if (['ours', 'drop-in'].includes(contestant))
-    return { table: OUR_TABLE, key: 'session_key', isLiving: 'closed IS NULL' };
-  return { ...PEERS[engine], isLiving: '1 = 1' };
+/** Of ours, by engine: the module, the class, and the option that takes the client. */
+const REDIS_STORE = ['redis', 'RedisStore', 'client'];
+const STORES = {
+  redis: REDIS_STORE,
+  ioredis: REDIS_STORE,
+  postgres: ['postgres', 'PostgresStore', 'client'],
+  mysql: ['mysql', 'MysqlStore', 'client'],
+  sqlite: ['sqlite', 'SqliteStore', 'database'],
+};
+
+/** The sessions of a contestant as the database has them: `isLiving(key)`, `count()`, `clear()`. */
+export function sessionsOf(engine, contestant, ask) {
+  if (engine === 'redis' || engine === 'ioredis')
+    return {
+      // A closed one is a hash.
+      isLiving: async (key) => (await ask('TYPE', `sess:${key}`)) === 'string',
+      async count() {
+        let count = 0;
+        for await (const { length } of keysOf(ask, 'string')) count += length;
+        return count;
+      },
+      clear: () => ask('FLUSHALL'),
+    };
+  const ours = { table: OUR_TABLE, key: 'session_key', living: 'closed IS NULL' };
+  const { table, key, living } =
+    contestant === 'ours' || contestant === 'drop-in' ? ours : { ...PEERS[engine], living: '1 = 1' };
+  const count = async (where, values) => {
+    const [row] = await ask(`SELECT COUNT(*) AS total FROM ${table} WHERE ${living}${where}`, values);
+    return Number(row.total);
+  };
+  const placeholder = engine === 'postgres' ? '$1' : '?';
+  return {
+    isLiving: async (id) => (await count(` AND ${key} = ${placeholder}`, [id])) > 0,
+    count: () => count('', []),
+    clear: () => ask(`DELETE FROM ${table}`),
+  };
 }
 
-/** Each takes `{ engine, client, ask, clock, onCall, sweeps }`; see `startApp`. */
+/** Each takes `{ engine, client, ask, clock, onCall, sweeps }`; see `startApp` in apps.mjs. */
 export const CONTESTANTS = {
   /** Express alone. */
   bare: () => ({ middleware: (_req, _res, next) => next(), read: () => 1, set() {} }),
 
-  /** Express, and the fewest statements that sessions can do with: what a driver and a database take. */
-  async floor({ engine, client, ask }) {
-    tune({ engine, client });
-    await ask(`CREATE TABLE IF NOT EXISTS floor (id VARCHAR(99) PRIMARY KEY, data VARCHAR(99) NOT NULL)`);
-    await ask(`DELETE FROM floor`);
-    await ask(`INSERT INTO floor VALUES ('user', 'ada'), ('visits', '0')`);
-    const [read, write] = [
-      'SELECT data FROM floor WHERE id = ?',
-      'UPDATE floor SET data = ? WHERE id = ?',
-    ].map(
-      {
-        // In the same ways as ours asks.
-        postgres(sql) {
-          let at = 0;
-          const text = sql.replaceAll('?', () => `$${++at}`);
-          return (...values) => client.query({ text, values });
-        },
-        mysql:
-          (sql) =>
-          (...values) =>
-            client.execute(sql, values),
-        sqlite(sql) {
-          const prepared = client.prepare(sql);
-          return (...values) => (prepared.reader ? prepared.all(...values) : prepared.run(...values));
-        },
-      }[engine],
-    );
+  /** Express, and the fewest commands or statements that sessions can do with: what a driver and a database take. */
+  async floor(world) {
+    const { read, write } = await FLOORS[world.engine](world);
     return {
       middleware: (_req, _res, next) => next(),
       read: (_req, key) => read(key),
       async set(_req, key, value) {
         await read(key);
-        await write(String(value), key);
+        await write(key, String(value));
       },
     };
   },
@@ -115,15 +142,56 @@ export const CONTESTANTS = {
   [UNTUNED]: (world) => expressSession(world),
 };
 
-function storeOf({ engine, client, clock, onCall, sweeps }) {
-  const [file, name, option] = {
-    postgres: ['postgres', 'PostgresStore', 'client'],
-    mysql: ['mysql', 'MysqlStore', 'client'],
-    sqlite: ['sqlite', 'SqliteStore', 'database'],
-  }[engine];
+const redisFloor = ({ client }) => ({
+  read: (key) => client.get(key),
+  write: (key, value) => client.set(key, value),
+});
+/** `read(key)` and `write(key, value)`, in the same ways as ours asks. */
+const FLOORS = {
+  redis: redisFloor,
+  ioredis: redisFloor,
+  postgres: (world) =>
+    sqlFloor(world, (sql) => {
+      let at = 0;
+      const text = sql.replaceAll('?', () => `$${++at}`);
+      return (...values) => world.client.query({ text, values });
+    }),
+  mysql: (world) =>
+    sqlFloor(
+      world,
+      (sql) =>
+        (...values) =>
+          world.client.execute(sql, values),
+    ),
+  sqlite: (world) =>
+    sqlFloor(world, (sql) => {
+      const prepared = world.client.prepare(sql);
+      return (...values) => (prepared.reader ? prepared.all(...values) : prepared.run(...values));
+    }),
+};
+
+async function sqlFloor({ engine, client, ask }, prepare) {
+  tune({ engine, client });
+  await ask('CREATE TABLE IF NOT EXISTS floor (id VARCHAR(99) PRIMARY KEY, data VARCHAR(99) NOT NULL)');
+  await ask('DELETE FROM floor');
+  await ask(`INSERT INTO floor VALUES ('user', 'ada'), ('visits', '0')`);
+  const write = prepare('UPDATE floor SET data = ? WHERE id = ?');
+  return {
+    read: prepare('SELECT data FROM floor WHERE id = ?'),
+    write: (key, value) => write(value, key),
+  };
+}
+
+/** One of ours. */
+export function newStore(engine, client, options) {
+  const [file, name, option] = STORES[engine];
   const Store = require(`../../dist/cjs/stores/${file}/index.js`)[name];
-  const options = { [option]: client, table: OUR_TABLE, clock, ...(sweeps ? null : { sweepInterval: 0 }) };
-  const store = new Store(options);
+  return new Store({ [option]: client, ...options });
+}
+
+function storeOf({ engine, client, clock, onCall, sweeps }) {
+  const forSql = { table: OUR_TABLE, ...(sweeps ? null : { sweepInterval: 0 }) };
+  const store = newStore(engine, client, { clock, ...(STORES[engine] === REDIS_STORE ? null : forSql) });
   if (onCall === undefined) return store;
   const { replace, remove } = store;
   store.replace = (record, ...rest) => {
@@ -142,12 +210,7 @@ function tune({ engine, client }) {
 
 async function expressSession({ engine, client, onCall }) {
   const session = load('express-session');
-  const Store = load(PEERS[engine].name)(session);
-  const store = {
-    postgres: () => new Store({ pool: client, createTableIfMissing: true }),
-    mysql: () => new Store({}, client),
-    sqlite: () => new Store({ client }),
-  }[engine]();
+  const store = PEERS[engine].store(client, session);
   await store.onReady?.();
   if (onCall !== undefined) {
     for (const [method, kind] of [

@@ -1,23 +1,40 @@
-// What a database was asked to do, as it counts itself: PostgreSQL by its extension pg_stat_statements, MariaDB by its
-// status. SQLite is part of the app, where its driver is wrapped (see sql-drivers.mjs).
+// What a database was asked to do, as it counts itself: Redis and PostgreSQL by their statistics (of PostgreSQL an
+// extension), MariaDB by its status. SQLite is part of the app, where its driver is wrapped (see drivers.mjs).
 
 /** What PostgreSQL has to be started with. */
 export const COUNTING_ARGS = {
   postgres: ['-c', 'shared_preload_libraries=pg_stat_statements', '-c', 'pg_stat_statements.track=all'],
 };
 
-/** Those of a store; what else there is comes from drivers. */
-export const STATEMENTS = ['select', 'insert', 'update', 'delete'];
+/** Those that a store sends; what else there is comes from drivers, and in Redis from scripts inside of it. */
+export const SENT_BY_STORES = {
+  sql: ['select', 'insert', 'update', 'delete'],
+  redis: ['get', 'hget', 'set', 'expire', 'del', 'evalsha', 'eval'],
+};
+/** Of ours on Redis: whether anybody was revoked, asked for once a second at most together with a session. */
+export const LOOK = 'zrangebyscore';
+
+/** Of whoever counts, not of the apps. */
+const OWN = ['info', 'config|resetstat', 'config', 'flushall', 'client|setinfo', 'hello', 'ping'];
+
+const ofRedis = (ask) => async () => async () => {
+  const lines = String(await ask('INFO', 'commandstats')).matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm);
+  await ask('CONFIG', 'RESETSTAT');
+  const counts = [...lines].map(([, name, calls]) => [name, Number(calls)]);
+  return Object.fromEntries(counts.filter(([name]) => !OWN.includes(name)));
+};
 
 /**
  * Ends the process with 2 where PostgreSQL has no such extension.
  * @param ask Asks the database, past the app; @param app Whose `counts` of SQLite are.
- * @returns a function to the counts since it was called before, by the first word of what was run
+ * @returns a function to the counts since it was called before, by the command, or the first word of the statement
  */
 export async function counterOf(engine, ask, app) {
   const lower = (counts) =>
     Object.fromEntries(Object.entries(counts).map(([name, count]) => [name.toLowerCase(), count]));
   return {
+    redis: ofRedis(ask),
+    ioredis: ofRedis(ask),
     async postgres() {
       try {
         await ask('CREATE EXTENSION IF NOT EXISTS pg_stat_statements');

@@ -1,13 +1,13 @@
-// An Express app with sessions in Redis, in a process of its own: `startApp` is its parent's side, the rest is the app.
-// A handler can be made to wait until the parent lets it go on, so that requests of several processes meet.
+// An Express app with sessions in a database, in a process of its own: `startApp` is its parent's side, the rest is
+// the app. A handler can be made to wait until the parent lets it go on, so that requests of several processes meet.
 import { fork } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-import { CONTESTANTS } from './redis-contestants.mjs';
-import { connect } from './redis-server.mjs';
+import { counted, openDatabase } from './drivers.mjs';
+import { CONTESTANTS } from './store-contestants.mjs';
 
 const SELF = fileURLToPath(import.meta.url);
 const HIGHEST_SKEW_MS = 20;
@@ -16,13 +16,14 @@ if (process.argv[1] === SELF) await serve(JSON.parse(process.argv[2]));
 
 /**
  * @param name Of CONTESTANTS.
- * @param client Of CLIENTS.
- * @param redis The port of the server.
+ * @param engine Of ENGINE_NAMES, at its `place`; for SQLite a file of the contestant's own.
  * @param calls Whether each write and each end is told of: an event `call`.
+ * @param counts Whether the statements are counted, where there is no server to do so: SQLite.
+ * @param sweeps Whether ours looks for expired sessions by itself.
  * @param execArgv For Node, e.g. `--cpu-prof`.
  */
-export async function startApp({ name, client, redis, calls = false, execArgv = [] }) {
-  const child = fork(SELF, [JSON.stringify({ name, client, redis, calls })], {
+export async function startApp({ name, engine, place, calls, counts, sweeps = true, execArgv = [] }) {
+  const child = fork(SELF, [JSON.stringify({ name, engine, place, calls, counts, sweeps })], {
     // It would warn of a cookie over plain HTTP.
     env: { ...process.env, NODE_ENV: 'production', NODE_NO_WARNINGS: '1' },
     execArgv,
@@ -40,16 +41,20 @@ export async function startApp({ name, client, redis, calls = false, execArgv = 
   return {
     port,
     events,
-    /** Resolves to `{ cookie, body }`; what is not answered with 200 is an error. */
+    /** Resolves to `{ status, cookie, body }`, the body a text unless the status is 200. */
     async get(path, cookie) {
       const call = request({ host: '127.0.0.1', port, path, agent, headers: cookie ? { cookie } : {} });
       call.end();
       const [res] = await once(call, 'response');
       let text = '';
       for await (const chunk of res.setEncoding('utf8')) text += chunk;
-      if (res.statusCode !== 200) throw new Error(`GET ${path}: ${res.statusCode} ${text.slice(0, 300)}`);
+      const status = res.statusCode;
       const [line] = res.headers['set-cookie'] ?? [];
-      return { cookie: line?.slice(0, line.indexOf(';')), body: JSON.parse(text) };
+      return {
+        status,
+        cookie: line?.slice(0, line.indexOf(';')),
+        body: status === 200 ? JSON.parse(text) : text,
+      };
     },
     /** Resolves when a handler waits at a place; `count`: so many of them. */
     there: (place, count = 1) =>
@@ -70,6 +75,8 @@ export async function startApp({ name, client, redis, calls = false, execArgv = 
       const { user, system } = await told({ cpu: true }, 'cpu');
       return user + system;
     },
+    /** What was run since it was asked before, by the first word, where `counts` was. */
+    counts: () => told({ counts: true }, 'counts'),
     /** Everything that the process has told so far has arrived. */
     flush: () => told({ leap: 0 }, 'done'),
     async stop() {
@@ -86,15 +93,17 @@ export async function startApp({ name, client, redis, calls = false, execArgv = 
   }
 }
 
-async function serve({ name, client: clientName, redis, calls }) {
+async function serve({ name, engine, place, calls, counts, sweeps }) {
   const require = createRequire(import.meta.url);
   const express = require('express');
   const { systemClock } = require('../../dist/cjs/index.cjs');
-  const { client } = await connect(clientName, redis);
+  const { client, ask } = await openDatabase(engine, place, name);
+  const counting = counts && engine === 'sqlite' ? counted(client) : { client, counts: new Map() };
   let leap = 0;
   const clock = { now: () => systemClock.now() + leap, after: (...args) => systemClock.after(...args) };
   const onCall = calls ? (call) => process.send({ call }) : undefined;
-  const contestant = CONTESTANTS[name]({ client, clock, onCall });
+  const world = { engine, client: counting.client, ask, clock, onCall, sweeps };
+  const contestant = await CONTESTANTS[name](world);
   const waiting = new Map();
   const wait = (place) =>
     new Promise((resolve) => {
@@ -106,11 +115,14 @@ async function serve({ name, client: clientName, redis, calls }) {
   const app = express();
   app.use(contestant.middleware);
   app.get('/unused', (_req, res) => res.json({ value: 1 }));
-  app.get('/read', async (req, res) => res.json({ value: await contestant.read(req, 'user') }));
+  app.get('/read', async (req, res) => {
+    await contestant.read(req, 'user');
+    res.json({ value: 1 });
+  });
   let writes = 0;
   app.get('/write', async (req, res) => {
     await contestant.set(req, 'visits', ++writes);
-    res.json({ value: writes });
+    res.json({ value: 1 });
   });
   app.get('/new', async (req, res) => {
     await contestant.set(req, 'user', 'ada');
@@ -151,13 +163,16 @@ async function serve({ name, client: clientName, redis, calls }) {
     await contestant.logout(req);
     res.json({ user });
   });
+  app.use((error, _req, res, _next) => {
+    res.status(error.status ?? 500).send(String(error.message));
+  });
 
   const server = app.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () =>
     process.send({ port: server.address().port }),
   );
   // The client decides which connections are reused.
   server.keepAliveTimeout = 0;
-  process.on('message', ({ go, leap: forward, cpu }) => {
+  process.on('message', ({ go, leap: forward, cpu, counts: isAsked }) => {
     if (go !== undefined) {
       for (const resume of waiting.get(go) ?? []) resume();
       waiting.delete(go);
@@ -167,6 +182,10 @@ async function serve({ name, client: clientName, redis, calls }) {
       process.send({ done: true });
     }
     if (cpu === true) process.send({ cpu: process.cpuUsage() });
+    if (isAsked === true) {
+      process.send({ counts: Object.fromEntries(counting.counts) });
+      counting.counts.clear();
+    }
   });
   process.on('disconnect', () => process.exit());
 }

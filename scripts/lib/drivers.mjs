@@ -1,36 +1,30 @@
-// The drivers that the SQL stores and their peers are handed, and a way to ask the database past all of them.
+// The drivers that the stores and their peers are handed, and a way to ask the database past all of them.
 import { join } from 'node:path';
 
 import { load } from './ecosystem.mjs';
 
-const NEEDED = [
-  'better-sqlite3',
-  'better-sqlite3-session-store',
-  'connect-pg-simple',
-  'express-mysql-session',
-  'express-session',
-  'mysql2',
-  'pg',
-];
-
-/** Ends the process with 2 where the packages of tests/ecosystem are not installed. */
-export function requireEcosystem() {
-  try {
-    for (const name of NEEDED) load.resolve(name);
-    // It has a native part, which may be of another Node.
-    new (load('better-sqlite3'))(':memory:').close();
-  } catch (error) {
-    console.error(`This needs the packages of tests/ecosystem (${error.code ?? error.message}):`);
-    console.error('  npm ci --prefix tests/ecosystem');
-    process.exit(2);
-  }
-}
-
 /**
- * By engine: `client`, as an application hands it in, `ask(sql, values)` to rows, `close()`.
+ * By engine: `client`, as an application hands it in; `ask(sql, values)` to rows, or `ask(...command)` to what Redis answers;
+ * `close()`.
  * @param file For SQLite, where each one that is compared has a file of its own.
  */
 const DRIVERS = {
+  async redis(url) {
+    const client = load('redis').createClient({ url });
+    client.on('error', (error) => console.error(`redis: ${error.message}`));
+    await client.connect();
+    return {
+      client,
+      ask: (...command) => client.sendCommand(command),
+      close: async () => client.destroy(),
+    };
+  },
+  async ioredis(url) {
+    const client = new (load('ioredis').Redis)(url, { lazyConnect: true });
+    client.on('error', (error) => console.error(`ioredis: ${error.message}`));
+    await client.connect();
+    return { client, ask: (...command) => client.call(...command), close: async () => client.disconnect() };
+  },
   postgres(url) {
     const client = new (load('pg').Pool)({ connectionString: url });
     client.on('error', () => undefined);
@@ -61,14 +55,21 @@ const DRIVERS = {
   },
 };
 
-export const openDatabase = (engine, place, file) => DRIVERS[engine](place, file);
+export const openDatabase = async (engine, place, file) => DRIVERS[engine](place, file);
+
+const VERSION = {
+  postgres: ['SHOW server_version'],
+  mysql: ['SELECT version() AS v'],
+  sqlite: ['SELECT sqlite_version() AS v'],
+};
 
 export async function versionOf({ name, title, place }) {
-  const sql = { sqlite: 'SELECT sqlite_version() AS v', postgres: 'SHOW server_version' }[name];
-  const database = openDatabase(name, place, 'version');
-  const [row] = await database.ask(sql ?? 'SELECT version() AS v');
+  const database = await openDatabase(name, place, 'version');
+  const answer = await database.ask(...(VERSION[name] ?? ['INFO', 'server']));
   await database.close();
-  return `${title} ${/^[\d.]+/.exec(Object.values(row)[0])[0]}`;
+  const text =
+    typeof answer === 'string' ? /redis_version:(\S+)/.exec(answer)[1] : Object.values(answer[0])[0];
+  return `${title} ${/^[\d.]+/.exec(text)[0]}`;
 }
 
 /** The version of a package of tests/ecosystem. */
@@ -94,4 +95,14 @@ export function counted(database) {
     },
   };
   return { client, counts };
+}
+
+/** All names of keys of a type in Redis, page by page. */
+export async function* keysOf(ask, type) {
+  let cursor = '0';
+  do {
+    const [next, keys] = await ask('SCAN', cursor, 'COUNT', '1000', 'TYPE', type);
+    yield keys;
+    cursor = String(next);
+  } while (cursor !== '0');
 }
