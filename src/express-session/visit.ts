@@ -6,7 +6,7 @@ import type { Breaker } from '../commit/breaker.js';
 import type { Lanes } from '../commit/lanes.js';
 import type { Touches } from '../commit/touches.js';
 import { StoreCalls } from '../commit/store-calls.js';
-import type { SessionId, SessionRecord } from '../core/contract.js';
+import type { SessionId, SessionKey, SessionRecord } from '../core/contract.js';
 import { hasCode, SessionError } from '../core/errors.js';
 import { isTouchDue } from '../core/expiry.js';
 import { isLiving } from '../core/record.js';
@@ -104,7 +104,8 @@ export class Visit implements GateParty, Keeper {
     this.#brought = this.#wire.read(this.#req);
     const calls = this.#storeCalls();
     for (const id of this.#brought) {
-      if (this.#take(id, await calls.find(this.#backend.store.keyOf(id)))) return;
+      const key = this.#backend.store.keyOf(id);
+      if (this.#take(id, key, await calls.find(key))) return;
     }
     this.#begin();
   }
@@ -114,7 +115,8 @@ export class Visit implements GateParty, Keeper {
     this.#brought = this.#wire.read(this.#req);
     const { store } = this.#backend;
     for (const id of this.#brought) {
-      if (this.#take(id, findNow(store, this.#settings.clock, store.keyOf(id)))) return;
+      const key = store.keyOf(id);
+      if (this.#take(id, key, findNow(store, this.#settings.clock, key))) return;
     }
     this.#begin();
   }
@@ -212,14 +214,14 @@ export class Visit implements GateParty, Keeper {
   }
 
   /** True if the record is a living session: then it is the request's. */
-  #take(id: SessionId, record: SessionRecord | null): boolean {
+  #take(id: SessionId, key: SessionKey, record: SessionRecord | null): boolean {
     // A straggler of a session that has just ended: its cookie would overwrite that of a newer login.
     if (record?.closed !== undefined) this.#savesNew = false;
     if (!isLiving(record)) return false;
     this.#isLoaded = true;
     this.#cookieId = id;
     this.#req.sessionID = id;
-    this.#inflate(new SessionTarget(this.#backend.store, id, record), record);
+    this.#inflate(new SessionTarget(this.#backend.store, id, key, record), record);
     return true;
   }
 
@@ -247,7 +249,7 @@ export class Visit implements GateParty, Keeper {
     const id = idOf();
     const session = new LiveSession(this, this.#request, {});
     session.cookie = freshCookie(cookie(req), isSecure(req, proxy));
-    const target = new SessionTarget(this.#backend.store, id, null, {
+    const target = new SessionTarget(this.#backend.store, id, this.#backend.store.keyOf(id), null, {
       newId: () => {
         const next = idOf();
         Object.defineProperty(session, 'id', { value: next, configurable: true });

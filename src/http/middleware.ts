@@ -9,10 +9,10 @@ import { ResponseGate, type Next } from './response-gate.js';
 
 export type Middleware = (req: IncomingMessage, res: ServerResponse, next: Next) => void;
 
-const SESSIONS = Symbol('session-store-js.sessions');
+const OUTSIDE = Symbol('session-store-js.outside');
 
-/** The views on a request: one for each manager whose middleware it passed. */
-type WithSessions = IncomingMessage & { [SESSIONS]?: RequestSession[] };
+/** The views on a request that did not pass a middleware: one for each manager. Those of the others stand behind its gate. */
+type Outside = IncomingMessage & { [OUTSIDE]?: RequestSession[] };
 
 /** The view of one manager. @throws {SessionError} ERR_SESSION_NO_MIDDLEWARE */
 export function requestSession(req: IncomingMessage, engine: Engine): RequestSession {
@@ -27,13 +27,14 @@ export function requestSession(req: IncomingMessage, engine: Engine): RequestSes
 /** The view of one manager on a request that has no response, or has not passed the middleware. */
 export function requestSessionOutside(req: IncomingMessage, engine: Engine): RequestSession {
   if (engine.isClosed) throw managerClosed();
-  const known = (req as WithSessions)[SESSIONS];
-  const sessions = known ?? [];
-  (req as WithSessions)[SESSIONS] = sessions;
-  const found = sessions.find((session) => session.isOf(engine));
-  if (found !== undefined) return found;
+  return find(req, (session) => session.isOf(engine)) ?? addOutside(req, engine);
+}
+
+function addOutside(req: IncomingMessage, engine: Engine): RequestSession {
   const session = new RequestSession(engine, req, null);
-  sessions.push(session);
+  const others = (req as Outside)[OUTSIDE];
+  if (others === undefined) (req as Outside)[OUTSIDE] = [session];
+  else others.push(session);
   return session;
 }
 
@@ -50,19 +51,19 @@ export function createMiddleware(engine: Engine): Middleware {
         'WARN_SESSION_PATCHED',
         'A method of the session store was replaced (get, set, touch or destroy). The manager does not call it: extend the store, or use the express-session drop-in.',
       );
-    const known = (req as WithSessions)[SESSIONS];
-    const sessions = known ?? [];
-    if (known === undefined) (req as WithSessions)[SESSIONS] = sessions;
     // Mounted twice: the first one has done everything.
-    if (sessions.some((session) => session.isOf(engine))) {
+    if (find(req, (session) => session.isOf(engine)) !== undefined) {
       next();
       return;
     }
-    const hasResponse = typeof (res as Partial<ServerResponse>).end === 'function';
-    const session = new RequestSession(engine, req, hasResponse ? res : null);
-    sessions.push(session);
     if (property !== false) offer(req, property);
-    if (hasResponse) ResponseGate.join(req, res, next, session);
+    let session: RequestSession;
+    if (typeof (res as Partial<ServerResponse>).end === 'function') {
+      session = new RequestSession(engine, req, res);
+      ResponseGate.join(req, res, next, session);
+    } else {
+      session = addOutside(req, engine);
+    }
     if (!load(req)) {
       next();
       return;
@@ -77,7 +78,9 @@ const managerClosed = (): SessionError =>
   new SessionError('ERR_SESSION_CLOSED', 'The session manager is closed: the server is shutting down.');
 
 function find(req: IncomingMessage, test: (session: RequestSession) => boolean): RequestSession | undefined {
-  return (req as WithSessions)[SESSIONS]?.find(test);
+  for (const party of ResponseGate.partiesOf(req))
+    if (party instanceof RequestSession && test(party)) return party;
+  return (req as Outside)[OUTSIDE]?.find(test);
 }
 
 /**

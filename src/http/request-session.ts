@@ -44,8 +44,8 @@ export class RequestSession implements GateParty {
   readonly #req: IncomingMessage;
   /** Null where there is no response to send a cookie with: a WebSocket's upgrade. */
   readonly #res: ServerResponse | null;
-  readonly #view: SessionView;
-  readonly #edits: Edits;
+  readonly #beganAt: number;
+  #made: { readonly view: SessionView; readonly edits: Edits } | null = null;
   #loading: Promise<void> | null = null;
   #used = false;
   /** The response is leaving: no cookie can be added any more. */
@@ -53,16 +53,37 @@ export class RequestSession implements GateParty {
   /** What was changed before the response left is stored. */
   #settled = false;
   /** The handler's calls that have not settled yet. */
-  readonly #open = new Set<Promise<unknown>>();
+  #open: Set<Promise<unknown>> | null = null;
   /** The last call that puts another session in the place of this one: those behind it wait for it. */
-  #turn: Promise<unknown> = Promise.resolve();
+  #turn: Promise<unknown> | undefined;
 
   constructor(engine: Engine, req: IncomingMessage, res: ServerResponse | null) {
     this.#engine = engine;
     this.#req = req;
     this.#res = res;
-    this.#view = new SessionView(engine, req, (data) => new SessionObject(this, data));
-    this.#edits = new Edits(this.#view, () => this.#bag());
+    this.#beganAt = engine.config.clock.now();
+  }
+
+  /** Made when the session is used: most requests of many applications do not. */
+  get #parts(): { readonly view: SessionView; readonly edits: Edits } {
+    if (this.#made === null) {
+      const view = new SessionView(
+        this.#engine,
+        this.#req,
+        this.#beganAt,
+        (data) => new SessionObject(this, data),
+      );
+      this.#made = { view, edits: new Edits(view, () => this.#bag()) };
+    }
+    return this.#made;
+  }
+
+  get #view(): SessionView {
+    return this.#parts.view;
+  }
+
+  get #edits(): Edits {
+    return this.#parts.edits;
   }
 
   isOf(engine: Engine): boolean {
@@ -287,9 +308,10 @@ export class RequestSession implements GateParty {
     if (this.#sealed) return call;
     const open = onFault === undefined ? call : call.catch(onFault);
     const close = (): void => {
-      this.#open.delete(open);
+      calls.delete(open);
     };
-    this.#open.add(open);
+    const calls = (this.#open ??= new Set());
+    calls.add(open);
     open.then(close, close);
     return call;
   }
@@ -325,10 +347,11 @@ export class RequestSession implements GateParty {
 
   async settle(): Promise<void> {
     if (!this.#used) return;
-    for (const call of await Promise.allSettled(this.#open)) {
-      if (call.status === 'rejected' && !hasCode(call.reason, 'ERR_SESSION_ENDED'))
-        throw call.reason as Error;
-    }
+    if (this.#open !== null)
+      for (const call of await Promise.allSettled(this.#open)) {
+        if (call.status === 'rejected' && !hasCode(call.reason, 'ERR_SESSION_ENDED'))
+          throw call.reason as Error;
+      }
     try {
       if (this.#view.degradedBy === null) await settle(this.#engine, this.#view);
     } catch (error) {

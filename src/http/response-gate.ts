@@ -50,6 +50,8 @@ interface Head {
   readonly reason: string | undefined;
 }
 
+const NOBODY: readonly GateParty[] = [];
+
 /** What a compression puts on a response besides the gate's methods. */
 const HOOKS = ['flush', 'on', 'addListener'] as const;
 
@@ -97,6 +99,11 @@ export class ResponseGate implements Keeper {
     const gate = keeper instanceof ResponseGate ? keeper : new ResponseGate(req, res, next);
     if (gate !== keeper) setKeeper(req, gate);
     gate.#admit(party);
+  }
+
+  static partiesOf(req: IncomingMessage): readonly GateParty[] {
+    const keeper = keeperOf(req);
+    return keeper instanceof ResponseGate ? keeper.#parties : NOBODY;
   }
 
   #admit(party: GateParty): void {
@@ -166,11 +173,18 @@ export class ResponseGate implements Keeper {
     this.#state = 'held';
     pretendSent(this.#res);
     for (const party of this.#parties) party.seal();
-    Promise.all(this.#parties.map((party) => party.settle())).then(
+    this.#settled(this.#parties).then(
       // One turn of the event loop lets the responses of parallel requests leave together: 12 us less CPU each.
       () => setImmediate(() => this.#release(line)),
       (error: unknown) => setImmediate(() => this.#fail(error)),
     );
+  }
+
+  #settled(parties: readonly GateParty[]): Promise<unknown> {
+    const [first, second] = parties;
+    // As a rule there is one.
+    if (first !== undefined && second === undefined) return first.settle();
+    return Promise.all(parties.map((party) => party.settle()));
   }
 
   #release(line: StatusLine): void {
@@ -206,7 +220,7 @@ export class ResponseGate implements Keeper {
       this.#hasEnd = true;
       this.level.inner(res, 'end', args);
     };
-    Promise.all(this.#late().map((party) => party.settle())).then(end, (error: unknown) => {
+    this.#settled(this.#late()).then(end, (error: unknown) => {
       // It cannot be answered with any more.
       res.once('close', () => this.#next(error));
       end();

@@ -55,14 +55,15 @@ function* read(engine: Engine, req: IncomingMessage): Steps<Reading> {
   let ended: SessionTarget | null = null;
   let reused: SessionKey | undefined;
   for (const { id, stale, via } of verified) {
-    const found = yield store.keyOf(id);
+    const key = store.keyOf(id);
+    const found = yield key;
     if (found === null) continue;
     const record = yield* followed(found, config.clock.now());
     if (isLiving(record)) {
       const others = [...renewed, ...brought.slice(brought.indexOf(id) + 1)].filter((other) => other !== id);
-      return { brought, others, session: new SessionTarget(store, id, record), isStale: stale, via };
+      return { brought, others, session: new SessionTarget(store, id, key, record), isStale: stale, via };
     }
-    ended = new SessionTarget(store, id, found);
+    ended = new SessionTarget(store, id, key, found);
     if (found.closed?.followUntil !== undefined) renewed.push(id);
     if (found.closed?.movedTo !== undefined) reused = found.key;
   }

@@ -28,10 +28,17 @@ export class SessionTarget implements Target {
   #ownKey: SessionKey;
   #ids = 1;
 
-  constructor(store: RecordStore, id: SessionId, record: SessionRecord | null, beginning?: Beginning) {
+  /** @param ownKey Of the id. */
+  constructor(
+    store: RecordStore,
+    id: SessionId,
+    ownKey: SessionKey,
+    record: SessionRecord | null,
+    beginning?: Beginning,
+  ) {
     this.#store = store;
     this.#beginning = beginning;
-    this.#ownKey = store.keyOf(id);
+    this.#ownKey = ownKey;
     this.id = id;
     this.key = record?.key ?? this.#ownKey;
     this.record = record;
@@ -102,5 +109,6 @@ export function beginSession(engine: Engine, req: IncomingMessage, begun: Begun 
       ...(facts === undefined ? null : { meta: facts }),
     };
   };
-  return new SessionTarget(store, newId(), null, { newId, record });
+  const id = newId();
+  return new SessionTarget(store, id, store.keyOf(id), null, { newId, record });
 }

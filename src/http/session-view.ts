@@ -62,11 +62,12 @@ export class SessionView {
   #stored: string | null = null;
   #idle: Promise<unknown> = Promise.resolve();
 
-  constructor(engine: Engine, req: IncomingMessage, present: (data: object) => object) {
+  /** @param startedAt When the request came. @param present Makes `req.session` of data. */
+  constructor(engine: Engine, req: IncomingMessage, startedAt: number, present: (data: object) => object) {
     this.#engine = engine;
     this.#req = req;
     this.#bags = new SessionBags(engine.config, req, present);
-    this.#startedAt = engine.config.clock.now();
+    this.#startedAt = startedAt;
   }
 
   /** The record as it was last read or stored, while the session lives. */
@@ -158,7 +159,9 @@ export class SessionView {
     this.newIdle = undefined;
     this.#underWay++;
     const commit = this.#engine.lanes.write(session, change, move);
-    this.#idle = Promise.allSettled([this.#idle, commit]);
+    const before = this.#idle;
+    const after = (): Promise<unknown> => before;
+    this.#idle = commit.then(after, after);
     // A destroy or regenerate may have put another session in its place by then.
     const become = (state: State): void => {
       if (this.session === session) this.state = state;

@@ -76,11 +76,14 @@ export class Transports {
   }
 
   read(req: IncomingMessage): { verified: Brought[]; refused: number } {
-    const all = this.#all.map((via) => ({ via, ...via.read(req) }));
-    return {
-      verified: all.flatMap(({ via, verified }) => verified.map(({ id, stale }) => ({ id, stale, via }))),
-      refused: all.reduce((sum, { refused }) => sum + refused, 0),
-    };
+    const all: Brought[] = [];
+    let count = 0;
+    for (const via of this.#all) {
+      const { verified, refused } = via.read(req);
+      for (const { id, stale } of verified) all.push({ id, stale, via });
+      count += refused;
+    }
+    return { verified: all, refused: count };
   }
 
   /** @param via How the session came, if it was brought. */
@@ -124,6 +127,10 @@ export function noStore(res: ServerResponse): void {
 }
 
 function varyOn(res: ServerResponse, name: string): void {
+  if (!res.hasHeader('Vary')) {
+    res.setHeader('Vary', name);
+    return;
+  }
   const vary = [res.getHeader('Vary') ?? []].flat().join(', ');
   const names = vary.split(',').map((entry) => entry.trim().toLowerCase());
   if (!names.includes('*') && !names.includes(name.toLowerCase()))

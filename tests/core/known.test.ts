@@ -1,0 +1,48 @@
+import { Known } from '../../src/core/known.js';
+import { Signer } from '../../src/core/signing.js';
+import type { SessionId } from '../../src/core/contract.js';
+
+const MOST = 10_000;
+
+it('forgets the oldest of more than ten thousand', () => {
+  const known = new Known<number>();
+  for (let n = 0; n <= MOST; n++) known.set(String(n), n);
+  expect(known.get('0')).toBeUndefined();
+  expect(known.get('1')).toBe(1);
+  expect(known.get(String(MOST))).toBe(MOST);
+});
+
+describe('a signer that has proved a value before', () => {
+  const id = 'a'.repeat(43) as SessionId;
+  const keys = [
+    { id: 'new', secret: 'new' },
+    { id: 'old', secret: 'old' },
+  ];
+
+  it('says the same again, also that its key is old', () => {
+    const signer = new Signer('sid', keys);
+    const [fresh, stale] = keys.map((key) => new Signer('sid', [key]).sign(id)) as [string, string];
+    for (let time = 0; time < 3; time++) {
+      expect(signer.verify(fresh)).toEqual({ id, stale: false });
+      expect(signer.verify(stale)).toEqual({ id, stale: true });
+    }
+  });
+
+  it('refuses what differs from it in one character, each time', () => {
+    const signer = new Signer('sid', keys);
+    const good = signer.sign(id);
+    expect(signer.verify(good)).toEqual({ id, stale: false });
+    for (let at = 0; at < good.length; at++) {
+      const bad = `${good.slice(0, at)}${good[at] === 'x' ? 'y' : 'x'}${good.slice(at + 1)}`;
+      for (let time = 0; time < 2; time++) expect(signer.verify(bad)).toBeNull();
+    }
+    expect(signer.verify(good)).toEqual({ id, stale: false });
+  });
+
+  it('is not asked by another signer: neither of another name nor of another key', () => {
+    const good = new Signer('sid', keys).sign(id);
+    expect(new Signer('sid', keys).verify(good)).toEqual({ id, stale: false });
+    expect(new Signer('other', keys).verify(good)).toBeNull();
+    expect(new Signer('sid', [{ id: 'new', secret: 'another' }]).verify(good)).toBeNull();
+  });
+});
