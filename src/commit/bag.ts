@@ -71,6 +71,11 @@ export class Bag {
     return this.#encoding.isText(this.live, this.#sent) ? null : this.encode();
   }
 
+  /** Whether this text is what a commit was handed last. */
+  isSent(text: string): boolean {
+    return text === this.#sent;
+  }
+
   /** What the store holds of a key, as far as this request knows: a copy. */
   stored(key: string): unknown {
     return decodeData(this.#base)[key];

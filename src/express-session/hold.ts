@@ -5,7 +5,7 @@ import type { Lanes } from '../commit/lanes.js';
 import type { SessionKey, SessionRecord } from '../core/contract.js';
 import { newVersion } from '../core/record.js';
 import type { SessionTarget } from '../http/session-target.js';
-import { cookieOf, dataText, wholeSession, type LiveSession } from './live-session.js';
+import { cookieOf, dataText, wholeSession, wholeText, type LiveSession } from './live-session.js';
 
 export class Hold {
   readonly target: SessionTarget;
@@ -21,13 +21,14 @@ export class Hold {
   readonly #bag: Bag;
 
   /** @param original Of the session that this one replaces: read again, it is no less modified. */
-  constructor(session: LiveSession, target: SessionTarget, original = dataText(session)) {
+  constructor(session: LiveSession, target: SessionTarget, original?: string) {
+    const data = dataText(session);
     const live = session as unknown as Record<string, unknown>;
     this.#session = session;
-    this.#bag = new Bag(live, wholeSession.encode(live), wholeSession);
+    this.#bag = new Bag(live, wholeText(session, data), wholeSession);
     this.#maxAge = cookieOf(session).originalMaxAge;
     this.target = target;
-    this.original = original;
+    this.original = original ?? data;
   }
 
   /** Not stored yet. */
@@ -35,13 +36,13 @@ export class Hold {
     return this.target.record === null;
   }
 
-  get isModified(): boolean {
-    return dataText(this.#session) !== this.original;
-  }
-
-  /** Whether there is something to store. @throws {SessionError} if it cannot be stored */
-  get isPending(): boolean {
-    return this.#bag.pending() !== null;
+  /** Whether its data was modified, and whether there is something to store. @throws {SessionError} if it cannot be stored */
+  look(): { isModified: boolean; isPending: boolean } {
+    const data = dataText(this.#session);
+    return {
+      isModified: data !== this.original,
+      isPending: !this.#bag.isSent(wholeText(this.#session, data)),
+    };
   }
 
   /** When the session ends by its cookie, epoch ms; `null`: the store's word. */

@@ -58,13 +58,14 @@ export function dataText(session: Session): string {
   return stringified(data);
 }
 
-/** The whole session without its expiry, which the record has. */
+/** The whole session without its expiry, which the record has. @param data Its `dataText`, which is costly. */
+export function wholeText(session: Session, data: string): string {
+  const { expires, ...attributes } = cookieOf(session).data;
+  return `{"cookie":${JSON.stringify(attributes)}${data === '{}' ? '' : ','}${data.slice(1)}`;
+}
+
 export const wholeSession: Encoding = {
-  encode(live) {
-    const data = dataText(live as unknown as Session);
-    const { expires, ...attributes } = cookieOf(live as unknown as Session).data;
-    return `{"cookie":${JSON.stringify(attributes)}${data === '{}' ? '' : ','}${data.slice(1)}`;
-  },
+  encode: (live) => wholeText(live as unknown as Session, dataText(live as unknown as Session)),
   isText: (live, text) => wholeSession.encode(live) === text,
   // The cookie stays the request's own: that it differs from another one's is no change.
   takenOver(stored, sent) {

@@ -92,7 +92,7 @@ export class Visit implements GateParty, Keeper {
     const { session } = this.#req;
     const hold = LiveSession.is(session) ? this.#holds.get(session) : undefined;
     try {
-      return hold !== undefined && !hold.isNew && !hold.isEnded && hold.isPending;
+      return hold !== undefined && !hold.isNew && !hold.isEnded && hold.look().isPending;
     } catch {
       // It cannot be stored: `settle` says why.
       return true;
@@ -196,9 +196,11 @@ export class Visit implements GateParty, Keeper {
     const hold = this.#holdOf(session);
     // A use: express-session's `touch()`.
     cookieOf(session).maxAge = cookieOf(session).originalMaxAge;
-    if (hold.isNew ? this.#savesNew || hold.isModified : hold.isPending) await this.#store(hold);
-    else if (!hold.isNew) await this.#keepAlive(hold, this.#isCookieDue(session, sessionID));
-    if (this.#isCookieDue(session, sessionID)) this.#leaving = session;
+    const { isModified, isPending } = hold.look();
+    const isDue = (): boolean => this.#isCookieDue(session, sessionID, isModified);
+    if (hold.isNew ? this.#savesNew || isModified : isPending) await this.#store(hold);
+    else if (!hold.isNew) await this.#keepAlive(hold, isDue());
+    if (isDue()) this.#leaving = session;
   }
 
   decorate(res: ServerResponse): void {
@@ -273,9 +275,8 @@ export class Visit implements GateParty, Keeper {
   }
 
   /** A new id: if the session is stored for its own sake or was written to. A known one: if its expiry moves. */
-  #isCookieDue(session: LiveSession, sessionID: string): boolean {
+  #isCookieDue(session: LiveSession, sessionID: string, isModified: boolean): boolean {
     if (this.#isInterrupted) return false;
-    const { isModified } = this.#holdOf(session);
     if (this.#cookieId !== sessionID) return this.#savesNew || isModified;
     return this.#settings.rolling || (cookieOf(session).expires !== null && isModified);
   }

@@ -76,7 +76,7 @@ export class Cookie {
       throw new SessionError('ERR_SESSION_VALUE', 'The argument options of a Cookie must be an object.');
     // In their order: of `expires` and `maxAge` the last one counts.
     for (const name in options)
-      if (ATTRIBUTES.has(name)) Object.assign(this, { [name]: options[name as 'path'] });
+      if (ATTRIBUTES.has(name)) (this as Record<string, unknown>)[name] = options[name as 'path'];
     if (typeof options.originalMaxAge === 'number') this.originalMaxAge = options.originalMaxAge;
   }
 
