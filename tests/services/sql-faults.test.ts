@@ -241,11 +241,11 @@ function faults(): void {
       },
       evidence: ({ engine }) => Promise.resolve(said.get(engine) ?? ''),
     });
+    for (const site of sites) await offSmallDisk(site);
     for (const row of rows) {
       expectNothingLost(row);
       expect(row.statuses['503 ERR_SESSION_STORE']).toBeGreaterThan(0);
     }
-    for (const site of sites) await offSmallDisk(site);
   });
 }
 

@@ -13,7 +13,7 @@ import { startMariaDb } from './services/mariadb.js';
 import { startPostgres } from './services/postgres.js';
 import type { Service } from './services/service.js';
 import { serveSessions, type Serving } from './sql-load.js';
-import { mountMemory, unmountAll } from './tools.js';
+import { mountMemory, unmount } from './tools.js';
 
 /** Connections of each app. */
 const POOL = 5;
@@ -202,10 +202,16 @@ export async function ontoSmallDisk({ server }: Site, size: string): Promise<boo
   return isMounted;
 }
 
-/** Before its server is stopped. */
+/** Moves the data back. */
 export async function offSmallDisk({ server }: Site): Promise<void> {
+  const data = join(server.directory, 'data');
+  const aside = join(server.directory, 'aside');
   await server.crash();
-  unmountAll();
+  await done('cp', '-a', data, aside);
+  unmount(data);
+  await done('rmdir', data);
+  await done('mv', aside, data);
+  await server.restart();
 }
 
 async function done(command: string, ...args: string[]): Promise<void> {
