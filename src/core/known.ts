@@ -6,6 +6,7 @@ const MAX_KNOWN = 10_000;
 export class Known<Answer> {
   readonly #answers = new Map<string, Answer>();
 
+  /** Found by a hash of the whole text, whose seed is the process's own: its time says nothing of how much of a guess is right. */
   get(question: string): Answer | undefined {
     return this.#answers.get(question);
   }
