@@ -4,7 +4,7 @@ import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'no
 
 import type { SessionId } from './contract.js';
 import { isId } from './ids.js';
-import { copyOf, Known } from './known.js';
+import { Proved } from './proved.js';
 
 /** A secret with a name: values say under which key they were signed, and taking the key away refuses them all. */
 export interface SigningKey {
@@ -28,8 +28,8 @@ export const isKeyId = (id: unknown): id is string => typeof id === 'string' && 
 export class Signer {
   readonly #name: string;
   readonly #keys: readonly { readonly id: string; readonly key: KeyObject }[];
-  /** Values that a signature has proved: 7 us less for each request that brings one again. Nobody fills it with others. */
-  readonly #proved = new Known<Verified>();
+  /** Whether what a signature has proved is stale: some 5 us less for each request that brings it again. Nobody fills it with junk. */
+  readonly #proved = new Proved<boolean>();
 
   /** @param name What carries the value, a cookie's name: a value signed for one cookie is refused in another. */
   constructor(name: string, keys: readonly (string | SigningKey)[]) {
@@ -49,11 +49,10 @@ export class Signer {
   /** The id inside a signed value, or `null` for anything else whatsoever. */
   verify(value: string): Verified | null {
     if (value.length > MAX_LENGTH) return null;
-    const known = this.#proved.get(value);
-    if (known !== undefined) return known;
-    const copy = copyOf(value);
-    const verified = this.#check(copy);
-    if (verified !== null) this.#proved.set(copy, verified);
+    const stale = this.#proved.get(value);
+    if (stale !== undefined) return { id: value.slice(0, value.indexOf('.')) as SessionId, stale };
+    const verified = this.#check(value);
+    if (verified !== null) this.#proved.set(value, verified.stale);
     return verified;
   }
 

@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { SessionId } from '../core/contract.js';
 import { cookieValues } from '../core/cookie.js';
 import { SessionError } from '../core/errors.js';
-import { copyOf, Known } from '../core/known.js';
+import { Proved } from '../core/proved.js';
 import { appendCookie } from '../http/session-cookie.js';
 import { Cookie } from '../stores/session.js';
 import { isSecure } from './request.js';
@@ -28,8 +28,8 @@ export class Wire {
   readonly #name: string;
   readonly #secrets: readonly CipherKey[];
   readonly #proxy: boolean | undefined;
-  /** Values that a signature has proved: 8 us less for each request that brings one again. Nobody fills it with others. */
-  readonly #proved = new Known<SessionId>();
+  /** What a signature has proved: some 5 us less for each request that brings it again. Nobody fills it with junk. */
+  readonly #proved = new Proved<true>();
 
   /**
    * @param secrets The first signs, all verify.
@@ -86,25 +86,19 @@ export class Wire {
 
   #verify(value: string): SessionId | null {
     if (value.length > MAX_LENGTH) return null;
-    const known = this.#proved.get(value);
-    if (known !== undefined) return known;
-    const copy = copyOf(value);
-    const id = this.#check(copy);
-    if (id !== null) this.#proved.set(copy, id);
-    return id;
-  }
-
-  #check(value: string): SessionId | null {
     const dot = value.lastIndexOf('.');
     if (!value.startsWith(PREFIX) || dot < 0) return null;
     const id = value.slice(PREFIX.length, dot);
     if (id === '') return null;
+    if (this.#proved.get(value) === true) return id as SessionId;
     const given = Buffer.from(value.slice(dot + 1));
     const isGood = this.#secrets.some((secret) => {
       const wanted = Buffer.from(mac(secret, id));
       return given.length === wanted.length && timingSafeEqual(given, wanted);
     });
-    return isGood ? (id as SessionId) : null;
+    if (!isGood) return null;
+    this.#proved.set(value, true);
+    return id as SessionId;
   }
 }
 

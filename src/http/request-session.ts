@@ -347,6 +347,8 @@ export class RequestSession implements GateParty {
 
   async settle(): Promise<void> {
     if (!this.#used) return;
+    // What the handler changes in this turn, behind the call that sent the response, is stored too.
+    await Promise.resolve();
     if (this.#open !== null)
       for (const call of await Promise.allSettled(this.#open)) {
         if (call.status === 'rejected' && !hasCode(call.reason, 'ERR_SESSION_ENDED'))

@@ -53,6 +53,25 @@ whereThereIs(MARIADB, () => {
     expect(await ask('SELECT text FROM cuts')).toEqual([{ text: 'lon' }]);
   });
 
+  it('an id is free whose ended session is swept between the two statements of an insert', async () => {
+    const { store, add, record, clock, database, table } = await storeWorld(world);
+    await add('x', { expiresAt: clock.now() + 1_000 });
+    clock.advance(2_000);
+    const client = database.client as { execute(query: { sql: string }): Promise<unknown> };
+    const execute = client.execute.bind(client);
+    const asked: string[] = [];
+    client.execute = async (query) => {
+      const [word = ''] = query.sql.split(' ');
+      asked.push(word);
+      if (word === 'UPDATE') await database.ask(`DELETE FROM ${table}`);
+      return execute(query);
+    };
+    const again = record('x');
+    expect(await store.insert(again)).toBe(true);
+    expect(asked).toEqual(['INSERT', 'UPDATE', 'INSERT']);
+    expect(await store.find(again.key)).toEqual(again);
+  });
+
   it.each([
     ['TINYTEXT CHARACTER SET utf8mb4', 255],
     ['VARCHAR(200) CHARACTER SET utf8mb4', 200],

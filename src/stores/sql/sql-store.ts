@@ -102,18 +102,30 @@ export abstract class SqlStore extends RecordStore {
   }
 
   override async insert(record: SessionRecord, options?: CallOptions): Promise<boolean> {
-    const { insert, overwrite } = this.statements;
     const values = this.#written(record);
-    const inserted = await this.#do(async (limits) => {
+    const inserted = await this.#do((limits) => {
       assertFits(values, limits);
+      return this.#insert(values);
+    }, options);
+    return inserted > 0;
+  }
+
+  /**
+   * Where an insert writes over nothing, what has ended is written over by a second statement:
+   *
+   *   insert: there is one, ended · a sweep takes it away · overwrite: there is none · insert, once more
+   */
+  async #insert(values: Values): Promise<number> {
+    const { insert, overwrite } = this.statements;
+    for (let attempt = 1; ; attempt++) {
       try {
         return await this.#database.run(insert, values);
       } catch (error) {
         if (!this.#database.isDuplicate(error)) throw error;
-        return this.#database.run(overwrite, values);
       }
-    }, options);
-    return inserted > 0;
+      const overwritten = await this.#database.run(overwrite, values);
+      if (overwritten > 0 || attempt === 2) return overwritten;
+    }
   }
 
   override async replace(

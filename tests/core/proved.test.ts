@@ -1,15 +1,18 @@
-import { Known } from '../../src/core/known.js';
-import { Signer } from '../../src/core/signing.js';
 import type { SessionId } from '../../src/core/contract.js';
+import { Proved } from '../../src/core/proved.js';
+import { Signer } from '../../src/core/signing.js';
 
-const MOST = 10_000;
+const GENERATION = 5_000;
 
-it('forgets the oldest of more than ten thousand', () => {
-  const known = new Known<number>();
-  for (let n = 0; n <= MOST; n++) known.set(String(n), n);
-  expect(known.get('0')).toBeUndefined();
-  expect(known.get('1')).toBe(1);
-  expect(known.get(String(MOST))).toBe(MOST);
+it('forgets what was not asked for while two generations came', () => {
+  const proved = new Proved<number>();
+  for (let n = 0; n < 3 * GENERATION; n++) {
+    proved.set(String(n), n);
+    expect(proved.get('0')).toBe(0);
+  }
+  expect(proved.get('1')).toBeUndefined();
+  expect(proved.get(String(3 * GENERATION - 1))).toBe(3 * GENERATION - 1);
+  expect(proved.get(String(2 * GENERATION))).toBe(2 * GENERATION);
 });
 
 describe('a signer that has proved a value before', () => {
