@@ -45,7 +45,7 @@ describe.each([{ asyncOnly: false }, { asyncOnly: true }])('stored too, %j, behi
     const { sessions, client, on } = world;
     const session = async (req: Parameters<Handler>[0]): Promise<Session> => {
       await sessions.load(req);
-      return sessions.session(req) as Session;
+      return sessions.session(req);
     };
     on('/login', async (req, res) => {
       (await session(req))['user'] = 'eve';
