@@ -9,8 +9,9 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { Agent, request } from 'node:http';
+import { Agent } from 'node:http';
 
+import { ask, cookieOf } from './lib/local-http.mjs';
 import { table } from './lib/table.mjs';
 import { temporaryDirectory } from './lib/temporary-directory.mjs';
 
@@ -84,13 +85,8 @@ async function start(path, io) {
 
   return {
     async get(path, cookie) {
-      const call = request({ host: '127.0.0.1', port, path, agent, headers: cookie ? { cookie } : {} });
-      call.end();
-      const [res] = await once(call, 'response');
-      let text = '';
-      for await (const chunk of res.setEncoding('utf8')) text += chunk;
-      const [line] = res.headers['set-cookie'] ?? [];
-      return { status: res.statusCode, text, cookie: line?.slice(0, line.indexOf(';')) };
+      const answer = await ask({ port, agent, path, cookie });
+      return { status: answer.status, text: answer.text, cookie: cookieOf(answer) };
     },
     tell(message) {
       child.send(message);

@@ -2,11 +2,12 @@
 // the app. A handler can be made to wait until the parent lets it go on, so that requests of several processes meet.
 import { fork } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
-import { Agent, request } from 'node:http';
+import { Agent } from 'node:http';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 import { counted, openDatabase } from './drivers.mjs';
+import { ask, cookieOf } from './local-http.mjs';
 import { CONTESTANTS } from './store-contestants.mjs';
 
 const SELF = fileURLToPath(import.meta.url);
@@ -43,18 +44,9 @@ export async function startApp({ name, engine, place, calls, counts, sweeps = tr
     events,
     /** Resolves to `{ status, cookie, body }`, the body a text unless the status is 200. */
     async get(path, cookie) {
-      const call = request({ host: '127.0.0.1', port, path, agent, headers: cookie ? { cookie } : {} });
-      call.end();
-      const [res] = await once(call, 'response');
-      let text = '';
-      for await (const chunk of res.setEncoding('utf8')) text += chunk;
-      const status = res.statusCode;
-      const [line] = res.headers['set-cookie'] ?? [];
-      return {
-        status,
-        cookie: line?.slice(0, line.indexOf(';')),
-        body: status === 200 ? JSON.parse(text) : text,
-      };
+      const answer = await ask({ port, agent, path, cookie });
+      const { status, text } = answer;
+      return { status, cookie: cookieOf(answer), body: status === 200 ? JSON.parse(text) : text };
     },
     /** Resolves when a handler waits at a place; `count`: so many of them. */
     there: (place, count = 1) =>
@@ -97,12 +89,13 @@ async function serve({ name, engine, place, calls, counts, sweeps }) {
   const require = createRequire(import.meta.url);
   const express = require('express');
   const { systemClock } = require('../../dist/cjs/index.cjs');
-  const { client, ask } = await openDatabase(engine, place, name);
-  const counting = counts && engine === 'sqlite' ? counted(client) : { client, counts: new Map() };
+  const database = await openDatabase(engine, place, name);
+  const counting =
+    counts && engine === 'sqlite' ? counted(database.client) : { ...database, counts: new Map() };
   let leap = 0;
   const clock = { now: () => systemClock.now() + leap, after: (...args) => systemClock.after(...args) };
   const onCall = calls ? (call) => process.send({ call }) : undefined;
-  const world = { engine, client: counting.client, ask, clock, onCall, sweeps };
+  const world = { engine, client: counting.client, ask: database.ask, clock, onCall, sweeps };
   const contestant = await CONTESTANTS[name](world);
   const waiting = new Map();
   const wait = (place) =>

@@ -13,15 +13,9 @@ export async function serve(app) {
   const agent = new Agent({ keepAlive: true, maxFreeSockets: 1024 });
 
   async function get(path, cookie) {
-    const headers = cookie === undefined ? {} : { cookie };
-    const call = request({ host: '127.0.0.1', port, path, agent, headers });
-    call.end();
-    const [res] = await once(call, 'response');
-    let text = '';
-    for await (const chunk of res.setEncoding('utf8')) text += chunk;
-    if (res.statusCode !== 200)
-      throw new Error(`GET ${path} answered ${res.statusCode}: ${text.slice(0, 500)}`);
-    return { cookies: res.headers['set-cookie'] ?? [], body: JSON.parse(text) };
+    const { status, cookies, text } = await ask({ port, agent, path, cookie });
+    if (status !== 200) throw new Error(`GET ${path} answered ${status}: ${text.slice(0, 500)}`);
+    return { cookies, body: JSON.parse(text) };
   }
 
   async function close() {
@@ -34,8 +28,18 @@ export async function serve(app) {
   return { get, close };
 }
 
-/** What a browser sends back for the `Set-Cookie` lines of an answer. */
-export const cookieOf = ({ cookies: [line] }) => line.slice(0, line.indexOf(';'));
+/** Resolves to `{ status, cookies, text }`, whatever the status is. */
+export async function ask({ port, agent, path, cookie }) {
+  const call = request({ host: '127.0.0.1', port, path, agent, headers: cookie ? { cookie } : {} });
+  call.end();
+  const [res] = await once(call, 'response');
+  let text = '';
+  for await (const chunk of res.setEncoding('utf8')) text += chunk;
+  return { status: res.statusCode, cookies: res.headers['set-cookie'] ?? [], text };
+}
+
+/** What a browser sends back for the `Set-Cookie` lines of an answer; undefined without any. */
+export const cookieOf = ({ cookies: [line] }) => line?.slice(0, line.indexOf(';'));
 
 /** Runs `task(0) ... task(count - 1)`, at most `width` of them at a time. */
 export async function inParallel(count, width, task) {

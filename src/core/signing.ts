@@ -28,7 +28,7 @@ export const isKeyId = (id: unknown): id is string => typeof id === 'string' && 
 export class Signer {
   readonly #name: string;
   readonly #keys: readonly { readonly id: string; readonly key: KeyObject }[];
-  /** Whether what a signature has proved is stale: some 5 us less for each request that brings it again. Nobody fills it with junk. */
+  /** Whether what a signature has proved is stale: 3 us less for each request that brings it again. Junk does not get in. */
   readonly #proved = new Proved<boolean>();
 
   /** @param name What carries the value, a cookie's name: a value signed for one cookie is refused in another. */

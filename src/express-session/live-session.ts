@@ -64,6 +64,7 @@ export function wholeText(session: Session, data: string): string {
   return `{"cookie":${JSON.stringify(attributes)}${data === '{}' ? '' : ','}${data.slice(1)}`;
 }
 
+/** A session of the drop-in as the commit compares, stores and merges it. */
 export const wholeSession: Encoding = {
   encode: (live) => wholeText(live as unknown as Session, dataText(live as unknown as Session)),
   isText: (live, text) => wholeSession.encode(live) === text,

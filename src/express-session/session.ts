@@ -39,6 +39,7 @@ export function session(options: SessionOptions | null = null): Handler {
   warnOf(options ?? {}, store);
   const backends = new Backends(settings);
   const wire = settings.secrets === null ? null : new Wire(settings.name, settings.secrets, settings.proxy);
+  const parsedWire = new ParsedWire(settings);
   (store as { generate?: unknown }).generate = (req: VisitRequest): void => {
     const visit = visits.get(req);
     if (visit === undefined) generate(settings, req);
@@ -61,7 +62,7 @@ export function session(options: SessionOptions | null = null): Handler {
       next();
       return;
     }
-    const own = wire ?? wireOf(req, settings);
+    const own = wire ?? parsedWire.of(req);
     if (own === null) {
       next(new SessionError('ERR_SESSION_OPTIONS', SECRET_MISSING));
       return;
@@ -137,10 +138,24 @@ class Backends {
   }
 }
 
-/** What cookie-parser was given. */
-function wireOf(req: IncomingMessage, { name, proxy }: Settings): Wire | null {
-  const { secret } = req as { secret?: unknown };
-  return typeof secret === 'string' && secret !== '' ? new Wire(name, [secret], proxy) : null;
+/** The cookie under the secret that cookie-parser was given: it tells it with each request. */
+class ParsedWire {
+  readonly #settings: Settings;
+  #secret = '';
+  #wire: Wire | null = null;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+  }
+
+  of(req: IncomingMessage): Wire | null {
+    const { secret } = req as { secret?: unknown };
+    if (typeof secret !== 'string' || secret === '') return null;
+    if (this.#wire !== null && this.#secret === secret) return this.#wire;
+    const { name, proxy } = this.#settings;
+    this.#secret = secret;
+    return (this.#wire = new Wire(name, [secret], proxy));
+  }
 }
 
 /** Puts a fresh session on a request that is another middleware's: of the real express-session, on the same store. */

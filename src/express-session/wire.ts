@@ -28,7 +28,7 @@ export class Wire {
   readonly #name: string;
   readonly #secrets: readonly CipherKey[];
   readonly #proxy: boolean | undefined;
-  /** What a signature has proved: some 5 us less for each request that brings it again. Nobody fills it with junk. */
+  /** What a signature has proved: 3 us less for each request that brings it again. Junk does not get in. */
   readonly #proved = new Proved<true>();
 
   /**

@@ -101,6 +101,7 @@ export class ResponseGate implements Keeper {
     gate.#admit(party);
   }
 
+  /** Those behind the gate of a request's response. */
   static partiesOf(req: IncomingMessage): readonly GateParty[] {
     const keeper = keeperOf(req);
     return keeper instanceof ResponseGate ? keeper.#parties : NOBODY;
@@ -173,18 +174,11 @@ export class ResponseGate implements Keeper {
     this.#state = 'held';
     pretendSent(this.#res);
     for (const party of this.#parties) party.seal();
-    this.#settled(this.#parties).then(
+    Promise.all(this.#parties.map((party) => party.settle())).then(
       // One turn of the event loop lets the responses of parallel requests leave together: 12 us less CPU each.
       () => setImmediate(() => this.#release(line)),
       (error: unknown) => setImmediate(() => this.#fail(error)),
     );
-  }
-
-  #settled(parties: readonly GateParty[]): Promise<unknown> {
-    const [first, second] = parties;
-    // As a rule there is one.
-    if (first !== undefined && second === undefined) return first.settle();
-    return Promise.all(parties.map((party) => party.settle()));
   }
 
   #release(line: StatusLine): void {
@@ -220,7 +214,7 @@ export class ResponseGate implements Keeper {
       this.#hasEnd = true;
       this.level.inner(res, 'end', args);
     };
-    this.#settled(this.#late()).then(end, (error: unknown) => {
+    Promise.all(this.#late().map((party) => party.settle())).then(end, (error: unknown) => {
       // It cannot be answered with any more.
       res.once('close', () => this.#next(error));
       end();

@@ -51,6 +51,18 @@ describe('the signature', () => {
     );
   });
 
+  it('that was good once makes no other good, of the same id or of another', () => {
+    const mine = new Wire(NAME, ['cat']);
+    const cookieOf = (value: string): string => `${NAME}=${encodeURIComponent(value)}`;
+    const good = mine.sign(ID);
+    for (let time = 0; time < 2; time++) {
+      expect(read(cookieOf(good), mine)).toEqual([ID]);
+      expect(read(cookieOf(signed(ID, 'dog')), mine)).toEqual([]);
+      expect(read(cookieOf(good.replace(ID, `${ID}x`)), mine)).toEqual([]);
+      expect(read(cookieOf(good), new Wire(NAME, ['dog']))).toEqual([]);
+    }
+  });
+
   it('is made with the first secret and read with all', () => {
     const old = createSecretKey(Buffer.from('old'));
     const rotated = new Wire(NAME, ['new', old]);

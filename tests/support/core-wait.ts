@@ -1,19 +1,19 @@
 // How long this process stood in the queue for a core, which other processes had: no time of ours. Linux says it for each
 // thread (proc(5), schedstat); elsewhere it counts as none.
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 const THREADS = '/proc/self/task';
 const MAIN = String(process.pid);
 
 function waits(): Map<string, number> {
   const found = new Map<string, number>();
-  try {
-    for (const thread of readdirSync(THREADS)) {
+  for (const thread of existsSync(THREADS) ? readdirSync(THREADS) : []) {
+    try {
       const [, waited] = readFileSync(`${THREADS}/${thread}/schedstat`, 'utf8').split(' ');
       found.set(thread, Number(waited) / 1e6);
+    } catch {
+      // It has just ended.
     }
-  } catch {
-    // Another system, or a thread that has just ended.
   }
   return found;
 }
