@@ -31,6 +31,15 @@ const MIN_EXPONENT = 10;
 const PRECISION = 6;
 export class ExpiryIndex<Entry extends Indexed> {
   readonly #buckets = new Map<number, Bucket>();
+  readonly #isExact: boolean;
+
+  /**
+   * @param isExact Whether `soonest` is asked for. Without it, an entry that is given a later end stays where it is until
+   * that bucket comes due: a touch among a million sessions looks at one of them, and not at its neighbours too.
+   */
+  constructor(isExact = true) {
+    this.#isExact = isExact;
+  }
 
   add(entry: Entry, now: number): void {
     this.#link(entry, this.#bucketOf(entry.dueAt, now));
@@ -49,8 +58,14 @@ export class ExpiryIndex<Entry extends Indexed> {
 
   /** Gives an entry another end. */
   move(entry: Entry, dueAt: number, now: number): void {
+    const isLater = dueAt >= entry.dueAt;
     entry.dueAt = dueAt;
-    const bucket = this.#bucketOf(dueAt, now);
+    if (this.#isExact || !isLater) this.#file(entry, now);
+  }
+
+  /** Puts an entry where its end belongs. */
+  #file(entry: Entry, now: number): void {
+    const bucket = this.#bucketOf(entry.dueAt, now);
     if (bucket === entry.bucket) return;
     this.remove(entry);
     this.#link(entry, bucket);
@@ -73,7 +88,7 @@ export class ExpiryIndex<Entry extends Indexed> {
           this.remove(entry);
           due.push(entry);
         } else {
-          this.move(entry, entry.dueAt, now);
+          this.#file(entry, now);
         }
         entry = next;
       }
@@ -81,7 +96,7 @@ export class ExpiryIndex<Entry extends Indexed> {
     return { due, more: false };
   }
 
-  /** An entry of the first bucket, the one that has been in it longest: as good as the first to end. */
+  /** Where the index is exact: an entry of the first bucket, the one that has been in it longest: as good as the first to end. */
   soonest(): Entry | null {
     let first: Bucket | null = null;
     for (const bucket of this.#buckets.values())

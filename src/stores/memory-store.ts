@@ -1,6 +1,7 @@
 // Sessions in this process's memory, for one process that may forget them when it ends. Every answer is immediate.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
+import { NO, YES } from '../core/answers.js';
 import type {
   Capability,
   Closed,
@@ -55,13 +56,13 @@ class Entry implements Indexed {
   previous: Indexed | null = null;
   next: Indexed | null = null;
   key: SessionKey;
-  data: string;
-  version: string;
-  createdAt: number;
-  deadlineAt: number | null;
-  idleMs: number | null;
+  data = '';
+  version = '';
+  createdAt = 0;
+  deadlineAt: number | null = null;
+  idleMs: number | null = null;
   /** False: the record says null and `dueAt` is the store's word. */
-  ownExpiry: boolean;
+  ownExpiry = true;
   owner: string | undefined;
   meta: SessionMeta | undefined;
   closed: Closed | undefined;
@@ -72,6 +73,11 @@ class Entry implements Indexed {
     public slot: number,
   ) {
     this.key = record.key;
+    this.take(record);
+  }
+
+  /** Everything but when it ends, which is the index's to know. */
+  take(record: SessionRecord): void {
     this.data = flat(record.data);
     this.version = record.version;
     this.createdAt = record.createdAt;
@@ -138,8 +144,8 @@ export class MemoryStore extends RecordStore {
   readonly #freeSlots: number[] = [];
   readonly #owners = new Map<string, Set<Entry>>();
   /** Apart, so that eviction finds the sessions without an owner first. Closed records are among these. */
-  readonly #anonymous = new ExpiryIndex<Entry>();
-  readonly #owned = new ExpiryIndex<Entry>();
+  readonly #anonymous: ExpiryIndex<Entry>;
+  readonly #owned: ExpiryIndex<Entry>;
   readonly #rebuild: Periodic;
   #closedCount = 0;
   /** Sessions that began before these moments are gone. A user without sessions needs none. */
@@ -155,6 +161,9 @@ export class MemoryStore extends RecordStore {
     const { cleanupInterval = DEFAULT_INTERVAL_MS, indexInterval = 0 } = options ?? {};
     this.maxAgeMs = maxAge;
     this.#maxSessions = maxSessions;
+    const evicts = maxSessions !== Infinity;
+    this.#anonymous = new ExpiryIndex(evicts);
+    this.#owned = new ExpiryIndex(evicts);
     this.cleanupIntervalMs = Math.min(cleanupInterval || DEFAULT_INTERVAL_MS, MAX_TIMER_MS);
     this.#rebuild = new Periodic(
       this.clock,
@@ -182,44 +191,47 @@ export class MemoryStore extends RecordStore {
   }
 
   override insert(record: SessionRecord): Promise<boolean> {
-    if (this.#living(record.key) !== undefined) return Promise.resolve(false);
+    if (this.#living(record.key) !== undefined) return NO;
     if (this.#entries.size >= this.#maxSessions) this.#evictOne();
     const slot = this.#freeSlots.pop() ?? this.#slots.length;
     const entry = new Entry(record, this.#dueAt(record.expiresAt, record.deadlineAt), slot);
     this.#slots[slot] = entry;
     this.#entries.set(entry.key, entry);
     this.#index(entry);
-    return Promise.resolve(true);
+    return YES;
   }
 
   override replace(record: SessionRecord, expectedVersion: string): Promise<boolean> {
     const entry = this.#living(record.key);
-    if (entry === undefined || entry.closed !== undefined || entry.version !== expectedVersion)
-      return Promise.resolve(false);
-    this.#unindex(entry);
-    const { slot } = entry;
-    const next = new Entry(record, this.#dueAt(record.expiresAt, record.deadlineAt), slot);
-    this.#slots[slot] = next;
-    this.#entries.set(next.key, next);
-    this.#index(next);
-    return Promise.resolve(true);
+    if (entry === undefined || entry.closed !== undefined || entry.version !== expectedVersion) return NO;
+    const dueAt = this.#dueAt(record.expiresAt, record.deadlineAt);
+    const isFiledElsewhere = record.owner !== entry.owner || record.closed !== undefined;
+    if (isFiledElsewhere) this.#unindex(entry);
+    entry.take(record);
+    if (isFiledElsewhere) {
+      entry.dueAt = dueAt;
+      this.#index(entry);
+    } else {
+      this.#indexOf(entry).move(entry, dueAt, this.clock.now());
+    }
+    return YES;
   }
 
   override extend(key: SessionKey, expiresAt: number | null): Promise<boolean> {
     const entry = this.#living(key);
-    if (entry === undefined || entry.closed !== undefined) return Promise.resolve(false);
+    if (entry === undefined || entry.closed !== undefined) return NO;
     const dueAt = this.#dueAt(expiresAt, entry.deadlineAt);
     if (dueAt > entry.dueAt) {
       entry.ownExpiry = expiresAt !== null;
       this.#indexOf(entry).move(entry, dueAt, this.clock.now());
     }
-    return Promise.resolve(true);
+    return YES;
   }
 
   override remove(key: SessionKey): Promise<boolean> {
     const entry = this.#living(key);
     if (entry !== undefined) this.#delete(entry);
-    return Promise.resolve(entry !== undefined);
+    return entry === undefined ? NO : YES;
   }
 
   /** O(1). Sessions that have expired and await the sweep are counted. */
