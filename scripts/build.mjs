@@ -1,4 +1,4 @@
-// Builds dist/cjs and dist/esm with plain tsc. The two differ in one file: how zod is loaded on first use.
+// Builds dist/cjs and dist/esm with plain tsc. The two differ in one file: how packages are loaded on first use.
 // `--if-needed` leaves a dist that is newer than every source alone.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -37,12 +37,13 @@ if (!process.argv.includes('--if-needed') || !isFresh()) {
     ]);
     // An ES module has no `require`, and a constructor cannot await an `import()`.
     writeFileSync(
-      `${next}/esm/core/load-zod.js`,
+      `${next}/esm/core/load-later.js`,
       "import { createRequire } from 'node:module';\n" +
         'const require = createRequire(import.meta.url);\n' +
-        "export const loadZod = () => require('zod');\n",
+        "export const loadZod = () => require('zod');\n" +
+        "export const loadCockatiel = () => require('cockatiel');\n",
     );
-    rmSync(`${next}/esm/core/load-zod.js.map`);
+    rmSync(`${next}/esm/core/load-later.js.map`);
     rmSync('dist', { recursive: true, force: true });
     renameSync(next, 'dist');
   } finally {

@@ -1,16 +1,11 @@
 // A store that fails again and again is left alone for a moment: its requests then fail at once instead of waiting, and
 // it is not asked by all of them while it comes back.
-import {
-  CircuitState,
-  circuitBreaker,
-  ConsecutiveBreaker,
-  handleWhen,
-  isBrokenCircuitError,
-  type IBackoff,
-} from 'cockatiel';
+import type { CircuitBreakerPolicy, IBackoff } from 'cockatiel';
 
+import { isAtOnce } from '../core/answers.js';
 import type { Clock } from '../core/clock.js';
 import { SessionError } from '../core/errors.js';
+import { loadCockatiel } from '../core/load-later.js';
 import { isStoreFault } from './store-calls.js';
 
 export interface BreakerLimits {
@@ -21,23 +16,30 @@ export interface BreakerLimits {
 }
 
 export class Breaker {
-  readonly #policy;
+  readonly #cockatiel = loadCockatiel();
+  readonly #policy: CircuitBreakerPolicy;
   /** The last call did not fail. Then there is nothing to count, and calls are not led through the policy: 5 us each. */
   #isCalm = true;
 
   constructor(clock: Clock, { failures = 5, retryAfterMs = 1_000 }: BreakerLimits = {}) {
+    const { circuitBreaker, ConsecutiveBreaker, handleWhen } = this.#cockatiel;
     const breaker = new ConsecutiveBreaker(failures);
     const halfOpenAfter = { next: () => pause(clock, retryAfterMs) };
     this.#policy = circuitBreaker(handleWhen(isStoreFault), { halfOpenAfter, breaker });
   }
 
   /** @throws {SessionError} ERR_SESSION_STORE_DOWN, at once, while the store is left alone */
-  async run<T>(call: () => Promise<T>): Promise<T> {
+  run<T>(call: () => Promise<T>): Promise<T> {
     if (!this.#isCalm) return this.#counted(call);
+    const answer = call();
+    return isAtOnce(answer) ? answer : this.#watched(answer);
+  }
+
+  async #watched<T>(answer: Promise<T>): Promise<T> {
     try {
-      return await call();
+      return await answer;
     } catch (error) {
-      if (isStoreFault(error) && this.#policy.state === CircuitState.Closed) {
+      if (isStoreFault(error) && this.#policy.state === this.#cockatiel.CircuitState.Closed) {
         this.#isCalm = false;
         await this.#policy.execute(() => Promise.reject(error as Error)).catch(() => undefined);
       }
@@ -47,13 +49,13 @@ export class Breaker {
 
   async #counted<T>(call: () => Promise<T>): Promise<T> {
     // One call tries whether the store is there again. The others do not wait for what it finds.
-    if (this.#policy.state === CircuitState.HalfOpen) throw storeDown();
+    if (this.#policy.state === this.#cockatiel.CircuitState.HalfOpen) throw storeDown();
     try {
       const result = await this.#policy.execute(call);
       this.#isCalm = true;
       return result;
     } catch (error) {
-      throw isBrokenCircuitError(error) ? storeDown() : error;
+      throw this.#cockatiel.isBrokenCircuitError(error) ? storeDown() : error;
     }
   }
 }

@@ -2,7 +2,7 @@
 import type * as Zod from 'zod';
 
 import { SessionError } from './errors.js';
-import { loadZod } from './load-zod.js';
+import { loadZod } from './load-later.js';
 
 /** Builds fields of a schema. */
 export interface Fields {
