@@ -103,17 +103,22 @@ export class SessionManager<AppSession extends object = SessionData> extends Eve
     req: IncomingMessage,
     key: Key,
   ): Promise<AppSession[Key] | undefined> {
-    const data = await this.#data(req);
-    return Object.hasOwn(data, key) ? (data[key] as AppSession[Key]) : undefined;
+    const session = this.#session(req);
+    await session.load();
+    return session.value(key) as AppSession[Key] | undefined;
   }
 
   async has(req: IncomingMessage, key: KeyOf<AppSession>): Promise<boolean> {
-    return Object.hasOwn(await this.#data(req), key);
+    const session = this.#session(req);
+    await session.load();
+    return session.has(key);
   }
 
   /** All keys and values, as an object of their own. */
   async all(req: IncomingMessage): Promise<Partial<AppSession>> {
-    return { ...(await this.#data(req)) } as Partial<AppSession>;
+    const session = this.#session(req);
+    await session.load();
+    return session.all as Partial<AppSession>;
   }
 
   /**
@@ -396,12 +401,6 @@ export class SessionManager<AppSession extends object = SessionData> extends Eve
     } catch (error) {
       return session.refuse(error);
     }
-  }
-
-  async #data(req: IncomingMessage): Promise<Record<string, unknown>> {
-    const session = this.#session(req);
-    await session.load();
-    return session.data;
   }
 
   /** A page of the store, within `storeTimeout`. */

@@ -11,9 +11,13 @@ const MAX_JITTER_MS = 32;
  * times, or they would lose to each other again; the first retry is immediate, because most conflicts are with a
  * single writer.
  */
-export async function mayTry(attempt: number, calls: StoreCalls): Promise<boolean> {
+export function mayTry(attempt: number, calls: StoreCalls): boolean | Promise<boolean> {
+  return attempt === 0 || mayRetry(attempt, calls);
+}
+
+async function mayRetry(attempt: number, calls: StoreCalls): Promise<boolean> {
   if (attempt > 1) await calls.wait(Math.random() * Math.min(2 ** attempt, MAX_JITTER_MS));
-  return attempt === 0 || (attempt < MAX_ATTEMPTS && calls.hasTime());
+  return attempt < MAX_ATTEMPTS && calls.hasTime();
 }
 
 export function tooManyAttempts(): SessionError {

@@ -50,15 +50,21 @@ export class Bag {
   #base: string;
   /** What was last handed to a commit: the base, unless one is under way. */
   #sent: string;
+  /** The text of the store, as long as nobody knows whether JSON.stringify() writes the same data so. */
+  #raw: string | null = null;
   #failed = false;
   /** What commits stored since the base, each as the texts before and after. */
   #landed: (readonly [base: string, mine: string])[] = [];
 
-  /** @param live Holds the data that `base` is the text of. */
-  constructor(live: Record<string, unknown>, base: string, encoding: Encoding) {
+  /**
+   * @param live Holds the data that `base` is the text of.
+   * @param isRaw Whether it may be ordered or spaced as JSON.stringify() would not: looked into when it differs.
+   */
+  constructor(live: Record<string, unknown>, base: string, encoding: Encoding, isRaw = false) {
     this.live = live;
     this.#encoding = encoding;
     this.#base = this.#sent = base;
+    if (isRaw) this.#raw = base;
   }
 
   /** The data as text. @throws {SessionError} if it cannot be stored */
@@ -68,7 +74,16 @@ export class Bag {
 
   /** The text of data that no commit has been handed yet, or `null`. @throws {SessionError} if it cannot be stored */
   pending(): string | null {
-    return this.#encoding.isText(this.live, this.#sent) ? null : this.encode();
+    return this.#isSent() ? null : this.encode();
+  }
+
+  /** Whether the data is what the last commit was handed, however that is written. */
+  #isSent(): boolean {
+    if (this.#encoding.isText(this.live, this.#sent)) return true;
+    if (this.#sent !== this.#raw) return false;
+    this.#base = this.#sent = JSON.stringify(decodeData(this.#raw));
+    this.#raw = null;
+    return this.#encoding.isText(this.live, this.#sent);
   }
 
   /** Whether this text is what a commit was handed last. */

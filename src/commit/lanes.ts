@@ -102,6 +102,12 @@ interface WriteJob {
   reject(error: unknown): void;
 }
 
+/** A change that goes into the text, and what an update's function returned. */
+interface Landing {
+  readonly job: WriteJob;
+  readonly value: unknown;
+}
+
 interface EndJob {
   run(lane: Lane): Promise<void>;
 }
@@ -295,7 +301,7 @@ export class Lanes {
   /** Puts the changes on top of each other. One that throws or breaks a limit fails alone. */
   #fold(current: SessionRecord | null, batch: WriteJob[]) {
     const draft = new Draft(current?.data ?? '{}', this.#options.limits, this.#options.schema);
-    const landing: { job: WriteJob; value: unknown }[] = [];
+    const landing: Landing[] = [];
     const failed: { job: WriteJob; error: unknown }[] = [];
     for (const job of batch) {
       const { change } = job;
@@ -308,14 +314,12 @@ export class Lanes {
     return { draft, landing, failed };
   }
 
-  #next(
-    record: SessionRecord,
-    exists: boolean,
-    data: string,
-    landing: readonly { job: WriteJob }[],
-  ): SessionRecord {
+  #next(record: SessionRecord, exists: boolean, data: string, landing: readonly Landing[]): SessionRecord {
     const now = this.#options.clock.now();
-    const move = landing.reduce<Move>((moves, { job }) => ({ ...moves, ...job.move }), {});
+    const move =
+      landing.length === 1
+        ? (landing[0] as Landing).job.move
+        : (Object.assign({}, ...landing.map(({ job }) => job.move)) as Move);
     const { idleMs = record.idleMs } = move;
     // One that is new brings its end.
     const isTouched = exists && isTouchDue(record, now, this.#options.touchAfter);
@@ -332,8 +336,9 @@ export class Lanes {
     };
   }
 
-  #metaOf({ meta }: SessionRecord, landing: readonly { job: WriteJob }[]): SessionMeta | undefined {
+  #metaOf({ meta }: SessionRecord, landing: readonly Landing[]): SessionMeta | undefined {
     const { schema } = this.#options;
+    if (schema === undefined && !landing.some(({ job }) => job.move.meta !== undefined)) return meta;
     const facts = landing.flatMap(({ job }) => job.move.meta ?? []);
     if (schema !== undefined && meta?.schema !== schema.version) facts.push({ schema: schema.version });
     if (facts.length === 0) return meta;
@@ -343,7 +348,7 @@ export class Lanes {
 
   #calls(since: number): StoreCalls {
     const { store, clock, storeTimeout, breaker } = this.#options;
-    return new StoreCalls(store, clock, Math.max(storeTimeout - (clock.now() - since), 0), breaker);
+    return new StoreCalls(store, clock, storeTimeout, breaker, since);
   }
 }
 

@@ -1,7 +1,10 @@
 // One write whose outcome is known: a store's "no" and its faults are looked into before they are believed.
+import { YES } from '../core/answers.js';
 import type { SessionRecord } from '../core/contract.js';
 import { hasCode, type SessionError } from '../core/errors.js';
 import type { StoreCalls } from './store-calls.js';
+
+type Outcome = 'landed' | SessionRecord | null;
 
 /**
  * Inserts a record (`before` is null) or replaces the version before it.
@@ -13,15 +16,24 @@ import type { StoreCalls } from './store-calls.js';
  * @returns `'landed'`, or what stands there instead
  * @throws {SessionError} the fault, if the write has not landed
  */
-export async function put(
+export function put(
   calls: StoreCalls,
   record: SessionRecord,
   before: SessionRecord | null,
-): Promise<'landed' | SessionRecord | null> {
+): Outcome | Promise<Outcome> {
+  const answer = before === null ? calls.insert(record) : calls.replace(record, before.version);
+  return answer === YES ? 'landed' : outcomeOf(answer, calls, record, before);
+}
+
+async function outcomeOf(
+  answer: Promise<boolean>,
+  calls: StoreCalls,
+  record: SessionRecord,
+  before: SessionRecord | null,
+): Promise<Outcome> {
   let fault: Error | undefined;
   try {
-    if (await (before === null ? calls.insert(record) : calls.replace(record, before.version)))
-      return 'landed';
+    if (await answer) return 'landed';
   } catch (error) {
     if (hasCode(error, 'ERR_SESSION_STORE_CONTRACT')) throw error;
     fault = error as SessionError;

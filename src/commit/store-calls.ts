@@ -1,4 +1,5 @@
 // Calls to a store that always end: within their time, with the right kind of answer, or with one kind of error.
+import { isAtOnce } from '../core/answers.js';
 import type { Clock } from '../core/clock.js';
 import type { CallOptions, SessionKey, SessionRecord } from '../core/contract.js';
 import { hasCode, SessionError } from '../core/errors.js';
@@ -20,11 +21,12 @@ export class StoreCalls {
   readonly #breaker: Breaker | undefined;
   #lateInsert: Promise<unknown> | undefined;
 
-  constructor(store: RecordStore, clock: Clock, timeoutMs: number, breaker?: Breaker) {
+  /** @param since When the operation was asked for, if not now: from then on it has `timeoutMs`. */
+  constructor(store: RecordStore, clock: Clock, timeoutMs: number, breaker?: Breaker, since = clock.now()) {
     this.#breaker = breaker;
     this.#store = store;
     this.#clock = clock;
-    this.#endsAt = clock.now() + timeoutMs;
+    this.#endsAt = since + timeoutMs;
     this.#lookMs = timeoutMs * (1 - WRITE_SHARE);
   }
 
@@ -42,7 +44,7 @@ export class StoreCalls {
 
   /** @throws {SessionError} ERR_SESSION_STORE, ERR_SESSION_STORE_TIMEOUT or ERR_SESSION_STORE_CONTRACT, as all calls */
   async find(key: SessionKey, fresh = false): Promise<SessionRecord | null> {
-    const record = await this.#call('find', this.#left(), (options) =>
+    const record = await this.#call('find', 0, (options) =>
       // Not spread: the signal is a getter.
       this.#store.find(key, fresh ? Object.assign(options, { fresh }) : options),
     );
@@ -55,7 +57,7 @@ export class StoreCalls {
     options: Options,
     start: (options: Options & CallOptions) => Promise<T>,
   ): Promise<T> {
-    return this.#call(name, this.#left(), (call) => start(Object.assign(call, options)));
+    return this.#call(name, 0, (call) => start(Object.assign(call, options)));
   }
 
   insert(record: SessionRecord): Promise<boolean> {
@@ -81,28 +83,34 @@ export class StoreCalls {
     return this.#write('remove', (options) => this.#store.remove(key, options));
   }
 
-  async #write(name: string, start: (options: CallOptions) => Promise<boolean>): Promise<boolean> {
-    const result: unknown = await this.#call(name, this.#left() - this.#lookMs, start);
-    if (typeof result === 'boolean') return result;
-    throw new SessionError(
-      'ERR_SESSION_STORE_CONTRACT',
-      `The store's ${name}() must resolve to true or false.`,
-    );
+  #write(name: string, start: (options: CallOptions) => Promise<boolean>): Promise<boolean> {
+    const answer = this.#call(name, this.#lookMs, start);
+    return isAtOnce(answer) ? answer : checkedAnswer(name, answer);
   }
 
   #left(): number {
     return this.#endsAt - this.#clock.now();
   }
 
-  #call<T>(name: string, timeoutMs: number, start: (options: CallOptions) => Promise<T>): Promise<T> {
-    const call = (): Promise<T> => this.#timed(name, timeoutMs, start);
+  /** @param kept How much of the time is not for this call, ms. */
+  #call<T>(name: string, kept: number, start: (options: CallOptions) => Promise<T>): Promise<T> {
+    const call = (): Promise<T> => this.#timed(name, kept, start);
     return this.#breaker === undefined ? call() : this.#breaker.run(call);
   }
 
-  #timed<T>(name: string, timeoutMs: number, start: (options: CallOptions) => Promise<T>): Promise<T> {
+  #timed<T>(name: string, kept: number, start: (options: CallOptions) => Promise<T>): Promise<T> {
+    const options = new LazySignal();
+    let pending: Promise<T>;
+    try {
+      pending = start(options);
+    } catch (cause) {
+      return Promise.reject(asStoreError(name, cause));
+    }
+    return isAtOnce(pending) ? pending : this.#within(name, this.#left() - kept, pending, options);
+  }
+
+  #within<T>(name: string, timeoutMs: number, pending: Promise<T>, options: LazySignal): Promise<T> {
     return new Promise((resolve, reject) => {
-      const options = new LazySignal();
-      let pending: Promise<T> | undefined;
       const cancel = this.#clock.after(Math.max(timeoutMs, 0), () => {
         if (name === 'insert') this.#lateInsert = pending;
         options.abort();
@@ -113,16 +121,25 @@ export class StoreCalls {
         reject(asStoreError(name, cause));
       };
       try {
-        pending = start(options);
         pending.then((result) => {
           cancel();
           resolve(result);
         }, fail);
       } catch (error) {
+        // It is no promise.
         fail(error);
       }
     });
   }
+}
+
+async function checkedAnswer(name: string, answer: Promise<unknown>): Promise<boolean> {
+  const result = await answer;
+  if (typeof result === 'boolean') return result;
+  throw new SessionError(
+    'ERR_SESSION_STORE_CONTRACT',
+    `The store's ${name}() must resolve to true or false.`,
+  );
 }
 
 /** Makes the AbortController only if the store asks for the signal. */

@@ -20,8 +20,8 @@ const RESERVED: ReadonlySet<string> = new Set(
   '__proto__ constructor prototype id cookie touch save reload destroy regenerate resetMaxAge req'.split(' '),
 );
 
-/** A `__proto__` key, also one that is spelled with escapes: those of ASCII begin like this. */
-const MAY_POLLUTE = /__proto__|\\u00/;
+/** Whether there may be a `__proto__` key, also one that is spelled with escapes: those of ASCII begin like this. */
+const mayPollute = (text: string): boolean => text.includes('__proto__') || text.includes('\\u00');
 
 export const isReserved = (key: string): boolean => RESERVED.has(key);
 
@@ -90,7 +90,7 @@ export function largestKeys(text: string): { key: string; bytes: number }[] {
 export function parseData(text: string): Record<string, unknown> {
   let data: unknown;
   try {
-    data = MAY_POLLUTE.test(text)
+    data = mayPollute(text)
       ? JSON.parse(text, (key, value: unknown) => (key === '__proto__' ? undefined : value))
       : JSON.parse(text);
   } catch {
@@ -107,9 +107,19 @@ export function parseData(text: string): Record<string, unknown> {
  * @throws {SessionError} ERR_SESSION_CORRUPT unless the text is a JSON object.
  */
 export function decodeData(text: string): Record<string, unknown> {
+  return decoded(text).data;
+}
+
+/** The same, and whether that is all that the text says. @throws {SessionError} ERR_SESSION_CORRUPT */
+export function decoded(text: string): { data: Record<string, unknown>; isWhole: boolean } {
   const data = parseData(text);
-  for (const key of Object.keys(data)) if (isReserved(key)) Reflect.deleteProperty(data, key);
-  return data;
+  let isWhole = !mayPollute(text);
+  for (const key of Object.keys(data)) {
+    if (!isReserved(key)) continue;
+    Reflect.deleteProperty(data, key);
+    isWhole = false;
+  }
+  return { data, isWhole };
 }
 
 interface Budget {

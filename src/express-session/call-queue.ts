@@ -1,29 +1,30 @@
 // What a handler does with its session, `save()`, `destroy()` and the others: one after the other, and the response waits.
 import { hasCode } from '../core/errors.js';
+import { OpenCalls } from '../http/open-calls.js';
 
 export class CallQueue {
-  /** Those that have not settled yet. */
-  readonly #open = new Set<Promise<void>>();
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #open = new OpenCalls();
+  #last: Promise<unknown> | undefined;
 
   run(work: () => Promise<void>): Promise<void> {
-    const call = this.#last.then(work).catch((error: unknown) => {
-      throw causeOf(error);
-    });
+    const call = this.#run(this.#last, work);
     this.#last = call.catch(() => undefined);
-    this.#open.add(call);
-    const close = (): void => {
-      this.#open.delete(call);
-    };
-    call.then(close, close);
-    return call;
+    return this.#open.watch(call);
   }
 
   /** Waits for those under way. Rejects as the first that failed, but for a session that was ended elsewhere. */
-  async settled(): Promise<void> {
-    for (const call of await Promise.allSettled(this.#open))
-      if (call.status === 'rejected' && !hasCode(call.reason, 'ERR_SESSION_ENDED'))
-        throw call.reason as Error;
+  settled(): Promise<void> {
+    return this.#open.settled();
+  }
+
+  async #run(last: Promise<unknown> | undefined, work: () => Promise<void>): Promise<void> {
+    // Never at once: what the handler does in the same turn comes first.
+    await last;
+    try {
+      await work();
+    } catch (error) {
+      throw causeOf(error);
+    }
   }
 }
 

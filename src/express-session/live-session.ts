@@ -60,8 +60,8 @@ export function dataText(session: Session): string {
 
 /** The whole session without its expiry, which the record has. @param data Its `dataText`, which is costly. */
 export function wholeText(session: Session, data: string): string {
-  const { expires, ...attributes } = cookieOf(session).data;
-  return `{"cookie":${JSON.stringify(attributes)}${data === '{}' ? '' : ','}${data.slice(1)}`;
+  const cookie = JSON.stringify({ ...cookieOf(session).data, expires: undefined });
+  return `{"cookie":${cookie}${data === '{}' ? '' : ','}${data.slice(1)}`;
 }
 
 /** A session of the drop-in as the commit compares, stores and merges it. */
@@ -83,9 +83,9 @@ export function storedIn(record: SessionRecord): StoredSession {
       'ERR_SESSION_CORRUPT',
       'Cannot read properties of the cookie of a stored session: it has none. express-session did not store it.',
     );
-  const expires = record.expiresAt === null ? null : new Date(record.expiresAt);
-  const originalMaxAge = stored.cookie.originalMaxAge ?? record.idleMs;
-  return { ...stored, cookie: { ...stored.cookie, expires, originalMaxAge } };
+  stored.cookie.originalMaxAge ??= record.idleMs;
+  stored.cookie.expires = record.expiresAt === null ? null : new Date(record.expiresAt);
+  return stored;
 }
 
 /** The cookie of a new session. @throws {SessionError} ERR_SESSION_VALUE */

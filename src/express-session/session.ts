@@ -24,7 +24,11 @@ import { Wire } from './wire.js';
 const NO_LIMITS = { bytes: Infinity, depth: Infinity, keys: Infinity };
 const NOTHING_HAPPENED = { created: () => undefined, committed: () => undefined, conflict: () => undefined };
 
+/** Those of requests that have no response; the others stand behind its gate. */
 const visits = new WeakMap<IncomingMessage, Visit>();
+
+const visitOf = (req: IncomingMessage): Visit | undefined =>
+  ResponseGate.partiesOf(req).find((party) => party instanceof Visit) ?? visits.get(req);
 
 /**
  * Sessions as express-session offers them, on `req.session`.
@@ -41,7 +45,7 @@ export function session(options: SessionOptions | null = null): Handler {
   const wire = settings.secrets === null ? null : new Wire(settings.name, settings.secrets, settings.proxy);
   const parsedWire = new ParsedWire(settings);
   (store as { generate?: unknown }).generate = (req: VisitRequest): void => {
-    const visit = visits.get(req);
+    const visit = visitOf(req);
     if (visit === undefined) generate(settings, req);
     else visit.generate();
   };
@@ -71,7 +75,7 @@ export function session(options: SessionOptions | null = null): Handler {
     // A WebSocket server has none for an upgrade, and passes `{}`.
     const hasResponse = typeof (res as Partial<ServerResponse>).end === 'function';
     const visit = new Visit(settings, backends.now(), own, req, hasResponse ? res : null, next);
-    visits.set(req, visit);
+    if (!hasResponse) visits.set(req, visit);
     const goOn = (): void => {
       if (hasResponse) ResponseGate.join(req, res, next, visit);
       next();

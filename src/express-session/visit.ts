@@ -45,7 +45,7 @@ export class Visit implements GateParty, Keeper {
   readonly #next: Next;
   /** A new session is stored though nobody wrote to it. */
   #savesNew: boolean;
-  readonly #holds = new WeakMap<LiveSession, Hold>();
+  readonly #holds = new Map<LiveSession, Hold>();
   /** The session that the request has, or had when it was taken away. */
   #current: LiveSession | null = null;
   #isLoaded = false;

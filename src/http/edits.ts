@@ -20,15 +20,15 @@ export class Edits {
     const bag = this.#bag();
     const { live } = bag;
     const { isIdle } = this.#view;
-    const before = new Map<string, unknown>();
-    for (const [key, value] of Object.entries(values)) {
+    const before = { ...live };
+    for (const key of Object.keys(values)) {
       checkKey(key);
+      const value = values[key];
       if (value === undefined || typeof value === 'function' || typeof value === 'symbol')
         throw new SessionError(
           'ERR_SESSION_VALUE',
           `The session cannot hold ${typeof value} at "${key}"; use delete().`,
         );
-      if (Object.hasOwn(live, key)) before.set(key, live[key]);
     }
     Object.assign(live, values);
     await this.save(beginning, (isSent) => {
@@ -37,7 +37,7 @@ export class Edits {
         // An object that was changed in place and set again, or a value that was not stored yet: what was before
         // stands in a text only.
         const last = isSent ? bag.stored(key) : bag.sent(key);
-        const old = (isIdle || !isSent) && before.get(key) !== value ? before.get(key) : last;
+        const old = (isIdle || !isSent) && before[key] !== value ? before[key] : last;
         if (old === undefined) Reflect.deleteProperty(live, key);
         else live[key] = old;
       }

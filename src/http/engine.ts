@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { SessionKey, SessionRecord } from '../core/contract.js';
 import { SessionError } from '../core/errors.js';
 import { largestKeys } from '../core/json.js';
+import { dataEncoding, type Encoding } from '../commit/bag.js';
 import { successorOf } from '../commit/endings.js';
 import { Lanes } from '../commit/lanes.js';
 import { Touches } from '../commit/touches.js';
@@ -70,6 +71,7 @@ export class Engine {
   readonly config: Config;
   readonly store: RecordStore;
   readonly lanes: Lanes;
+  readonly encoding: Encoding;
   readonly transports: Transports;
   readonly ends = new Ends();
   readonly touches: Touches;
@@ -95,6 +97,7 @@ export class Engine {
   constructor(config: Config, sink: EventSink) {
     this.config = config;
     this.store = config.store;
+    this.encoding = dataEncoding(config.limits, config.schema);
     this.#sink = sink;
     this.transports = new Transports(
       config.transports.map((transport) =>

@@ -16,7 +16,7 @@ export function withMessage(all: unknown, type: string, message: string): Messag
 /** Nothing is written where there is nothing to take. */
 export async function takeMessages(session: RequestSession, type: string): Promise<string[]> {
   await session.load();
-  if (!isType(type) || messagesOf(session.data[FLASH], type).length === 0) return [];
+  if (!isType(type) || messagesOf(session.value(FLASH), type).length === 0) return [];
   let taken: string[] = [];
   await session.update(FLASH, (all) => {
     // Of two pages at once one has them: this may run again on what the other one left.

@@ -42,11 +42,16 @@ export function setKeeper(req: IncomingMessage, keeper: Keeper): void {
 /** The level at which this response is to be met. */
 export function levelFor(req: IncomingMessage, res: ServerResponse): Level {
   const app = expressAppOf(req);
-  if (app?.response.isPrototypeOf(res) !== true || METHODS.some((method) => Object.hasOwn(res, method)))
+  if (app?.response.isPrototypeOf(res) !== true || hasOwnMethods(res))
     return wrap(res, (self) => keeperOf(self.req));
   const level = app.response[LEVEL] ?? wrap(app.response, (self) => keeperOf(self.req));
   app.response[LEVEL] = level;
   return level;
+}
+
+function hasOwnMethods(res: ServerResponse): boolean {
+  for (const method of METHODS) if (Object.hasOwn(res, method)) return true;
+  return false;
 }
 
 /** The outermost app: a mounted app's prototypes are gone again in its parent's error handlers. */

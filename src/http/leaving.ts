@@ -16,13 +16,17 @@ const FOLLOW_MS = 300_000;
 /** After so long without a request that brings the new id, it was lost on its way: the session gets another one. */
 const LOST_MS = 30_000;
 
-/** Stores what the handler changed on `req.session`, or keeps the session from expiring. */
-export async function settle(engine: Engine, view: SessionView): Promise<void> {
+/**
+ * Stores what the handler changed on `req.session`, or keeps the session from expiring.
+ * @param isShared Whether the handler has an object that it may have changed.
+ */
+export async function settle(engine: Engine, view: SessionView, isShared: boolean): Promise<void> {
   if (view.unreadable !== null) return;
-  const text = view.pending();
-  if (text !== null) await commit(engine, view, text);
-  else await keepAlive(engine, view);
-  await renew(engine, view);
+  const text = isShared ? view.pending() : null;
+  const work = text === null ? keepAlive(engine, view) : commit(engine, view, text);
+  if (work !== undefined) await work;
+  const { record } = view;
+  if (record !== null && isRenewalDue(engine, view, record)) await renew(engine, view, record);
 }
 
 /** Adds the cookie, and what caches must know. */
@@ -42,12 +46,7 @@ export function decorate(engine: Engine, view: SessionView, req: IncomingMessage
 }
 
 /** Gives a session whose id is old another one. A fault harms no response: the next one tries again. */
-async function renew(engine: Engine, view: SessionView): Promise<void> {
-  const { renewEvery, clock } = engine.config;
-  const { record, session } = view;
-  if (renewEvery === null || record === null || session === null || !view.isLoaded) return;
-  const age = clock.now() - (record.meta?.issuedAt ?? record.createdAt);
-  if (age < (session.isFollowed ? LOST_MS : renewEvery)) return;
+async function renew(engine: Engine, view: SessionView, record: SessionRecord): Promise<void> {
   try {
     await view.renew(FOLLOW_MS);
   } catch (error) {
@@ -55,6 +54,13 @@ async function renew(engine: Engine, view: SessionView): Promise<void> {
     if (hasCode(error, 'ERR_SESSION_ENDED')) view.cookieDue = false;
     else engine.fault({ error, reason: 'store', handle: engine.handleOf(record.key) });
   }
+}
+
+function isRenewalDue({ config }: Engine, view: SessionView, { meta, createdAt }: SessionRecord): boolean {
+  const { renewEvery, clock } = config;
+  if (renewEvery === null || !view.isLoaded) return false;
+  const age = clock.now() - (meta?.issuedAt ?? createdAt);
+  return age >= (view.session?.isFollowed === true ? LOST_MS : renewEvery);
 }
 
 /** A change of a session that was ended elsewhere is dropped: it brings nothing back and harms no response (P2). */
@@ -80,19 +86,25 @@ async function commit(engine: Engine, view: SessionView, text: string): Promise<
  *
  * A fault harms no response; it only carries no cookie.
  */
-async function keepAlive(engine: Engine, view: SessionView): Promise<void> {
+function keepAlive(engine: Engine, view: SessionView): Promise<void> | undefined {
   const { record } = view;
-  if (record === null || view.touchFailed) return;
+  if (record === null || view.touchFailed) return undefined;
   const { clock, touchAfter } = engine.config;
   const facts = factsOf(engine, view);
-  if (facts !== undefined) {
-    await note(engine, view, record, facts);
-    return;
-  }
+  if (facts !== undefined) return note(engine, view, record, facts);
   const isDue = view.isStale || isTouchDue(engine.touches.upToDate(record), clock.now(), touchAfter);
   // Nobody else holds the id of a session that this response begins; but a user's can be ended without it.
   const isDoubtful = view.cookieDue && (view.session?.isNew === false || record.owner !== undefined);
-  if (!isDue && !isDoubtful) return;
+  return isDue || isDoubtful ? proveAlive(engine, view, record, isDue) : undefined;
+}
+
+/** @param isDue Whether its expiry moves too. */
+async function proveAlive(
+  engine: Engine,
+  view: SessionView,
+  record: SessionRecord,
+  isDue: boolean,
+): Promise<void> {
   view.cookieDue = false;
   try {
     // A touch says itself whether its cookie may go.

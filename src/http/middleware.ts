@@ -40,6 +40,8 @@ function addOutside(req: IncomingMessage, engine: Engine): RequestSession {
 
 export function createMiddleware(engine: Engine): Middleware {
   const { property, load } = engine.config;
+  const isOurs = (session: RequestSession): boolean => session.isOf(engine);
+  let offeredOn: object | undefined;
   return (req, res, next) => {
     if (engine.isClosed) {
       next(managerClosed());
@@ -52,11 +54,17 @@ export function createMiddleware(engine: Engine): Middleware {
         'A method of the session store was replaced (get, set, touch or destroy). The manager does not call it: extend the store, or use the express-session drop-in.',
       );
     // Mounted twice: the first one has done everything.
-    if (find(req, (session) => session.isOf(engine)) !== undefined) {
+    if (find(req, isOurs) !== undefined) {
       next();
       return;
     }
-    if (property !== false) offer(req, property);
+    if (property !== false) {
+      // Once on the prototype of the outermost app's requests, because accessors on each request cost 4 us; outside
+      // Express on the request itself.
+      const shared = expressAppOf(req)?.request;
+      if (shared === undefined || shared !== offeredOn) offer(shared ?? req, property);
+      offeredOn = shared;
+    }
     let session: RequestSession;
     if (typeof (res as Partial<ServerResponse>).end === 'function') {
       session = new RequestSession(engine, req, res);
@@ -83,12 +91,8 @@ function find(req: IncomingMessage, test: (session: RequestSession) => boolean):
   return (req as Outside)[OUTSIDE]?.find(test);
 }
 
-/**
- * Defines `req.session`, `req.sessionID` and `req.sessionStore`: once on the prototype of the outermost app's
- * requests, because accessors on each request cost 4 us; outside Express on the request itself.
- */
-function offer(req: IncomingMessage, property: string): void {
-  const target: object = expressAppOf(req)?.request ?? req;
+/** Defines `req.session`, `req.sessionID` and `req.sessionStore`, on a request or on a prototype of requests. */
+function offer(target: object, property: string): void {
   // Under another name the session stands beside that of another package, whose these are.
   const names = property === 'session' ? [property, 'sessionID', 'sessionStore'] : [property];
   const isOffered = (session: RequestSession): boolean => session.property === property;

@@ -1,5 +1,5 @@
 // Makes a response that is held look sent, and takes that back.
-import type { ServerResponse } from 'node:http';
+import { OutgoingMessage, type ServerResponse } from 'node:http';
 
 /** Node's own "the headers are rendered": every getter and every throwing setter of HTTP/1 looks at this one field. */
 interface Rendered {
@@ -18,7 +18,8 @@ export function headersSent(res: ServerResponse): Error {
 
 const PLACEHOLDER = 'held by session-store-js';
 
-export const isHttp1 = (res: ServerResponse): boolean => Object.hasOwn(res, '_header');
+/** And not HTTP/2's compatibility API. */
+export const isHttp1 = (res: ServerResponse): boolean => res instanceof OutgoingMessage;
 
 export function pretendSent(res: ServerResponse): void {
   if (isHttp1(res)) {

@@ -4,12 +4,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Bag } from '../commit/bag.js';
 import type { SessionKey, SessionRecord } from '../core/contract.js';
 import { isStoreFault } from '../commit/store-calls.js';
-import { hasCode } from '../core/errors.js';
 import type { RecordStore } from '../stores/store.js';
 import { CookieView } from './cookie-view.js';
 import { Edits } from './edits.js';
 import type { Engine } from './engine.js';
 import { decorate, settle } from './leaving.js';
+import { OpenCalls } from './open-calls.js';
 import type { GateParty } from './response-gate.js';
 import { SessionObject, type SessionCookieView } from './session-object.js';
 import { readSession, readSessionNow } from './session-reader.js';
@@ -38,6 +38,8 @@ export interface Login {
 /** Whether a call needs the session's data, or works on one that cannot be read, too. */
 type Needed = 'readable' | 'unreadable too';
 
+const DONE = Promise.resolve();
+
 export class RequestSession implements GateParty {
   /** Private, like all that leads to the secrets: `util.inspect(req)` must not show them. */
   readonly #engine: Engine;
@@ -48,12 +50,14 @@ export class RequestSession implements GateParty {
   #made: { readonly view: SessionView; readonly edits: Edits } | null = null;
   #loading: Promise<void> | null = null;
   #used = false;
+  /** The handler has an object of the data, whose changes nobody tells. Without one there is nothing to look for. */
+  #isShared: boolean;
   /** The response is leaving: no cookie can be added any more. */
   #sealed = false;
   /** What was changed before the response left is stored. */
   #settled = false;
   /** The handler's calls that have not settled yet. */
-  #open: Set<Promise<unknown>> | null = null;
+  #open: OpenCalls | null = null;
   /** The last call that puts another session in the place of this one: those behind it wait for it. */
   #turn: Promise<unknown> | undefined;
 
@@ -62,6 +66,8 @@ export class RequestSession implements GateParty {
     this.#req = req;
     this.#res = res;
     this.#beganAt = engine.config.clock.now();
+    // What it makes of the data is a change too.
+    this.#isShared = engine.config.schema !== undefined;
   }
 
   /** Made when the session is used: most requests of many applications do not. */
@@ -101,21 +107,42 @@ export class RequestSession implements GateParty {
   /** Reads the session unless that is done. A fault leaves it unread: it is never taken for "no session" (P5). */
   load(): Promise<void> {
     this.#used = true;
-    // One promise for all, also when it is done: calls of one tick must go on in their order.
-    this.#loading ??= this.#load().catch((error: unknown) => {
-      this.#loading = null;
-      throw error;
-    });
-    return this.#loading;
+    if (this.#loading !== null) return this.#loading;
+    if (this.#view.state === 'unread' && !this.#engine.store.capabilities.has('findSync'))
+      // One promise for all, also when it is done: calls of one tick must go on in their order.
+      return (this.#loading = this.#read().catch((error: unknown) => {
+        this.#loading = null;
+        throw error;
+      }));
+    try {
+      if (this.#view.state === 'unread') this.#readNow();
+      this.#assertReadable();
+      return (this.#loading = DONE);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** `req.session`. @throws {SessionError} ERR_SESSION_NOT_LOADED where the store needs a promise to be asked */
   get object(): object {
+    this.#isShared = true;
     return this.#bag().live;
   }
 
-  get data(): Record<string, unknown> {
-    return this.#bag().live;
+  /** A value of the session. */
+  value(key: string): unknown {
+    const { live } = this.#bag();
+    return Object.hasOwn(live, key) ? this.#share(live[key]) : undefined;
+  }
+
+  has(key: string): boolean {
+    return Object.hasOwn(this.#bag().live, key);
+  }
+
+  /** All of them, in an object of its own. */
+  get all(): Record<string, unknown> {
+    this.#isShared = true;
+    return { ...this.#bag().live };
   }
 
   /** The id, if there is a session. */
@@ -139,6 +166,7 @@ export class RequestSession implements GateParty {
 
   /** Sets keys and stores them. On a rejection the old values are back. */
   set(values: Record<string, unknown>): Promise<void> {
+    for (const key of Object.keys(values)) this.#share(values[key]);
     return this.#call((beginning) => this.#edits.set(values, beginning));
   }
 
@@ -236,16 +264,11 @@ export class RequestSession implements GateParty {
     });
   }
 
-  async #load(): Promise<void> {
-    const { store } = this.#engine;
-    if (this.#view.state === 'unread') {
-      if (store.capabilities.has('findSync')) this.#readNow();
-      else
-        try {
-          this.#view.take(await readSession(this.#engine, this.#req));
-        } catch (error) {
-          this.#degrade(error);
-        }
+  async #read(): Promise<void> {
+    try {
+      this.#view.take(await readSession(this.#engine, this.#req));
+    } catch (error) {
+      this.#degrade(error);
     }
     this.#assertReadable();
   }
@@ -275,6 +298,11 @@ export class RequestSession implements GateParty {
     if (this.#view.unreadable !== null) throw this.#view.unreadable as Error;
   }
 
+  #share<T>(value: T): T {
+    if (typeof value === 'object' && value !== null) this.#isShared = true;
+    return value;
+  }
+
   /** The data, read at once if need be. */
   #bag(): Bag {
     this.#used = true;
@@ -298,22 +326,20 @@ export class RequestSession implements GateParty {
   ): Promise<T> {
     const late = this.#sealed ? 'too-late' : 'allowed';
     const beginning = this.#res === null ? 'no-response' : late;
-    const load = this.load().catch((error: unknown) => {
+    const call = this.#run(this.#turn, data, () => work(beginning));
+    return this.#sealed ? call : (this.#open ??= new OpenCalls()).watch(call, onFault);
+  }
+
+  /** @param turn What it waits for besides the reading of the session. */
+  async #run<T>(turn: Promise<unknown> | undefined, data: Needed, work: () => Promise<T>): Promise<T> {
+    try {
+      await this.load();
+    } catch (error) {
       if (data === 'readable' || error !== this.#view.unreadable) throw error;
-    });
-    const call = Promise.all([load, this.#turn]).then(() => {
-      this.assertStored();
-      return work(beginning);
-    });
-    if (this.#sealed) return call;
-    const open = onFault === undefined ? call : call.catch(onFault);
-    const close = (): void => {
-      calls.delete(open);
-    };
-    const calls = (this.#open ??= new Set());
-    calls.add(open);
-    open.then(close, close);
-    return call;
+    }
+    if (turn !== undefined) await turn;
+    this.assertStored();
+    return work();
   }
 
   /** A call that fails before it asks for anything: if nobody awaits it, it fails the response as the others do. */
@@ -349,13 +375,9 @@ export class RequestSession implements GateParty {
     if (!this.#used) return;
     // What the handler changes in this turn, behind the call that sent the response, is stored too.
     await Promise.resolve();
-    if (this.#open !== null)
-      for (const call of await Promise.allSettled(this.#open)) {
-        if (call.status === 'rejected' && !hasCode(call.reason, 'ERR_SESSION_ENDED'))
-          throw call.reason as Error;
-      }
+    await this.#open?.settled();
     try {
-      if (this.#view.degradedBy === null) await settle(this.#engine, this.#view);
+      if (this.#view.degradedBy === null) await settle(this.#engine, this.#view, this.#isShared);
     } catch (error) {
       this.#degrade(error);
     }

@@ -55,6 +55,8 @@ const NOBODY: readonly GateParty[] = [];
 /** What a compression puts on a response besides the gate's methods. */
 const HOOKS = ['flush', 'on', 'addListener'] as const;
 
+const NO_HOOKS: readonly PropertyDescriptor[] = [];
+
 /** What is piped into a response. Old streams have neither method. */
 interface Source {
   unpipe?(target: unknown): void;
@@ -71,8 +73,8 @@ export class ResponseGate implements Keeper {
   /** The head as it was when the response came to us: what a 503 starts from. */
   readonly #entry: ResponseHead;
   /** Its own hooks then, which a compression outside needs for the 503 too. */
-  readonly #hooks: (PropertyDescriptor | undefined)[];
-  readonly #sources = new Set<Source>();
+  readonly #hooks: readonly (PropertyDescriptor | undefined)[];
+  #sources: Set<Source> | null = null;
   readonly #drains: Listener[] = [];
   #state: 'idle' | 'head' | 'held' | 'open' | 'failed' = 'idle';
   #head: Head | null = null;
@@ -86,11 +88,13 @@ export class ResponseGate implements Keeper {
     this.#res = res;
     this.#next = next;
     this.#entry = headOf(res);
-    this.#hooks = HOOKS.map((name) => Object.getOwnPropertyDescriptor(res, name));
+    this.#hooks = HOOKS.some((name) => Object.hasOwn(res, name))
+      ? HOOKS.map((name) => Object.getOwnPropertyDescriptor(res, name))
+      : NO_HOOKS;
     if (res.headersSent) this.#state = 'open';
     this.level = levelFor(req, res);
     this.#watchDrain();
-    res.on('pipe', (source: Source) => this.#sources.add(source));
+    res.on('pipe', onPipe);
   }
 
   /** Puts a party behind the gate of a response; the first one builds it. */
@@ -105,6 +109,12 @@ export class ResponseGate implements Keeper {
   static partiesOf(req: IncomingMessage): readonly GateParty[] {
     const keeper = keeperOf(req);
     return keeper instanceof ResponseGate ? keeper.#parties : NOBODY;
+  }
+
+  /** A stream is piped into the response of a request. */
+  static piped(req: IncomingMessage, source: Source): void {
+    const keeper = keeperOf(req);
+    if (keeper instanceof ResponseGate) (keeper.#sources ??= new Set()).add(source);
   }
 
   #admit(party: GateParty): void {
@@ -174,7 +184,7 @@ export class ResponseGate implements Keeper {
     this.#state = 'held';
     pretendSent(this.#res);
     for (const party of this.#parties) party.seal();
-    Promise.all(this.#parties.map((party) => party.settle())).then(
+    settled(this.#parties).then(
       // One turn of the event loop lets the responses of parallel requests leave together: 12 us less CPU each.
       () => setImmediate(() => this.#release(line)),
       (error: unknown) => setImmediate(() => this.#fail(error)),
@@ -214,7 +224,7 @@ export class ResponseGate implements Keeper {
       this.#hasEnd = true;
       this.level.inner(res, 'end', args);
     };
-    Promise.all(this.#late().map((party) => party.settle())).then(end, (error: unknown) => {
+    settled(this.#late()).then(end, (error: unknown) => {
       // It cannot be answered with any more.
       res.once('close', () => this.#next(error));
       end();
@@ -283,7 +293,7 @@ export class ResponseGate implements Keeper {
     this.#calls = [];
     unpretend(res);
     this.#state = 'failed';
-    for (const source of this.#sources) {
+    for (const source of this.#sources ?? []) {
       source.unpipe?.(res);
       // It runs out to nobody, as into the answer to HEAD: a file that stays paused would stay open.
       source.resume?.();
@@ -325,6 +335,19 @@ export class ResponseGate implements Keeper {
     if (callback !== undefined) process.nextTick(callback);
     return method === 'write' ? true : this.#res;
   }
+}
+
+/** One for all responses: a listener of its own costs each of them a microsecond. */
+function onPipe(this: ServerResponse, source: Source): void {
+  ResponseGate.piped(this.req, source);
+}
+
+/** Without Promise.all for the one that most responses have. */
+function settled(parties: readonly GateParty[]): Promise<unknown> {
+  const [first] = parties;
+  return parties.length === 1 && first !== undefined
+    ? first.settle()
+    : Promise.all(parties.map((party) => party.settle()));
 }
 
 /** Throws Node's own error for a chunk that is neither text nor bytes, at the call that has it. */

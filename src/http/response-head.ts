@@ -8,20 +8,26 @@ export interface StatusLine {
   readonly message: string;
 }
 
-export interface ResponseHead extends StatusLine {
-  readonly headers: ReturnType<ServerResponse['getHeaders']>;
+export interface ResponseHead {
+  readonly line: StatusLine;
+  readonly headers: readonly (readonly [name: string, value: Header])[];
 }
 
+type Header = Exclude<ReturnType<ServerResponse['getHeader']>, undefined>;
+
 export function headOf(res: ServerResponse): ResponseHead {
-  return { ...lineOf(res), headers: res.getHeaders() };
+  return {
+    line: lineOf(res),
+    headers: res.getHeaderNames().map((name) => [name, res.getHeader(name) as Header]),
+  };
 }
 
 /** Touches only what differs: Node remembers which headers were removed, and how their names were written. */
 export function restoreHead(res: ServerResponse, head: ResponseHead): void {
-  for (const name of res.getHeaderNames()) if (!Object.hasOwn(head.headers, name)) res.removeHeader(name);
-  for (const [name, value] of Object.entries(head.headers))
-    if (value !== undefined && res.getHeader(name) !== value) res.setHeader(name, value);
-  setLine(res, head);
+  const names = head.headers.map(([name]) => name);
+  for (const name of res.getHeaderNames()) if (!names.includes(name)) res.removeHeader(name);
+  for (const [name, value] of head.headers) if (res.getHeader(name) !== value) res.setHeader(name, value);
+  setLine(res, head.line);
 }
 
 export function lineOf(res: ServerResponse): StatusLine {

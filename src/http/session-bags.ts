@@ -1,20 +1,22 @@
 // How a session's data comes into the handler's hands: what a new session begins with, and what a stored one holds.
 import type { IncomingMessage } from 'node:http';
 
-import { Bag, dataEncoding } from '../commit/bag.js';
+import { Bag, type Encoding } from '../commit/bag.js';
 import type { SessionRecord } from '../core/contract.js';
 import { SessionError } from '../core/errors.js';
-import { decodeData, encodeData } from '../core/json.js';
+import { decodeData, decoded, encodeData } from '../core/json.js';
 import type { Config } from './options.js';
 
 export class SessionBags {
   readonly #config: Config;
+  readonly #encoding: Encoding;
   readonly #req: IncomingMessage;
   readonly #present: (data: object) => object;
 
   /** @param present Makes `req.session` of data. */
-  constructor(config: Config, req: IncomingMessage, present: (data: object) => object) {
+  constructor(config: Config, encoding: Encoding, req: IncomingMessage, present: (data: object) => object) {
     this.#config = config;
+    this.#encoding = encoding;
     this.#req = req;
     this.#present = present;
   }
@@ -38,9 +40,11 @@ export class SessionBags {
   }
 
   of(text: string): Bag {
-    const live = this.#present(decodeData(text));
-    // Not the text as it was read: other writers order and space it as they like, or use names that are dropped here.
-    return this.#bag(live, JSON.stringify(live));
+    const { data, isWhole } = decoded(text);
+    // Names of other writers are dropped here: not to have them is no change of ours.
+    return isWhole
+      ? this.#bag(this.#present(data), text, true)
+      : this.#bag(this.#present(data), JSON.stringify(data));
   }
 
   /** @throws {SessionError} ERR_SESSION_CORRUPT, ERR_SESSION_SCHEMA */
@@ -53,8 +57,7 @@ export class SessionBags {
     return this.#bag(this.#present(schema.read(stored, meta?.schema ?? 0)), text);
   }
 
-  #bag(live: object, base: string): Bag {
-    const { limits, schema } = this.#config;
-    return new Bag(live as Record<string, unknown>, base, dataEncoding(limits, schema));
+  #bag(live: object, base: string, isRaw = false): Bag {
+    return new Bag(live as Record<string, unknown>, base, this.#encoding, isRaw);
   }
 }

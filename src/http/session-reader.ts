@@ -58,7 +58,7 @@ function* read(engine: Engine, req: IncomingMessage): Steps<Reading> {
     const key = store.keyOf(id);
     const found = yield key;
     if (found === null) continue;
-    const record = yield* followed(found, config.clock.now());
+    const record = isLiving(found) ? found : yield* followed(found, config.clock.now());
     if (isLiving(record)) {
       const others = [...renewed, ...brought.slice(brought.indexOf(id) + 1)].filter((other) => other !== id);
       return { brought, others, session: new SessionTarget(store, id, key, record), isStale: stale, via };

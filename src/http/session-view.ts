@@ -60,13 +60,14 @@ export class SessionView {
   /** Commits under way, and the text that the last of them stored. */
   #underWay = 0;
   #stored: string | null = null;
-  #idle: Promise<unknown> = Promise.resolve();
+  /** Those who wait until none is. */
+  #waiting: (() => void)[] | null = null;
 
   /** @param startedAt When the request came. @param present Makes `req.session` of data. */
   constructor(engine: Engine, req: IncomingMessage, startedAt: number, present: (data: object) => object) {
     this.#engine = engine;
     this.#req = req;
-    this.#bags = new SessionBags(engine.config, req, present);
+    this.#bags = new SessionBags(engine.config, engine.encoding, req, present);
     this.#startedAt = startedAt;
   }
 
@@ -113,8 +114,8 @@ export class SessionView {
   }
 
   /** Settles when no commit is under way. */
-  idle(): Promise<unknown> {
-    return this.#idle;
+  idle(): Promise<void> {
+    return this.isIdle ? Promise.resolve() : new Promise((resolve) => (this.#waiting ??= []).push(resolve));
   }
 
   get isIdle(): boolean {
@@ -152,25 +153,15 @@ export class SessionView {
     const session = this.session as SessionTarget;
     const bag = this.bag as Bag;
     const idleMs = this.newIdle;
-    const move: Move = {
-      ...(idleMs === undefined ? null : { idleMs }),
-      ...(meta === undefined ? null : { meta }),
-    };
+    const isPlain = idleMs === undefined && meta === undefined;
+    const move = isPlain ? PLAIN : moveOf(idleMs, meta);
     this.newIdle = undefined;
     this.#underWay++;
-    const commit = this.#engine.lanes.write(session, change, move);
-    const before = this.#idle;
-    const after = (): Promise<unknown> => before;
-    this.#idle = commit.then(after, after);
-    // A destroy or regenerate may have put another session in its place by then.
-    const become = (state: State): void => {
-      if (this.session === session) this.state = state;
-    };
     try {
-      const committed = await commit;
+      const committed = await this.#engine.lanes.write(session, change, move);
       const text = change.kind === 'text' ? change : change.before;
       if (text !== undefined) bag.land(text.base, text.mine);
-      become('live');
+      this.#become('live', session);
       this.refused = null;
       this.#stored = committed.record.data;
       if (session.isFollowed) this.cookieDue = false;
@@ -179,15 +170,25 @@ export class SessionView {
     } catch (error) {
       bag.fail();
       this.newIdle ??= idleMs;
-      if (hasCode(error, 'ERR_SESSION_ENDED')) become('ended');
-      else if (session.record === null) become('absent');
+      if (hasCode(error, 'ERR_SESSION_ENDED')) this.#become('ended', session);
+      else if (session.record === null) this.#become('absent', session);
       throw error;
     } finally {
-      if (--this.#underWay === 0) {
-        bag.settle(this.#stored);
-        this.#stored = null;
-      }
+      if (--this.#underWay === 0) this.#rest(bag);
     }
+  }
+
+  /** A destroy or regenerate may have put another session in its place by then. */
+  #become(state: State, session: SessionTarget): void {
+    if (this.session === session) this.state = state;
+  }
+
+  /** No commit is under way any more. */
+  #rest(bag: Bag): void {
+    const stored = this.#stored;
+    this.#stored = null;
+    for (const resolve of this.#waiting?.splice(0) ?? []) resolve();
+    bag.settle(stored);
   }
 
   /** Whether the session was read from the store and not begun by this request. */
@@ -254,7 +255,7 @@ export class SessionView {
    * @throws {SessionError}
    */
   async end(reason: 'destroy' | 'regenerate'): Promise<boolean> {
-    await this.#idle;
+    await this.idle();
     const session = this.state === 'live' ? this.session : null;
     const onEnd = (key: SessionKey): void => this.#tellDestroyed(key, reason);
     const wasLive = session !== null && (await this.#engine.lanes.end(session.key, session.record, onEnd));
@@ -301,7 +302,7 @@ export class SessionView {
 
   /** Moves the session to another id; the old one is dead when this resolves. */
   async regenerate(): Promise<void> {
-    await this.#idle;
+    await this.idle();
     if (this.state === 'live') await this.#move('regenerate', {}, { data: true, identity: true });
   }
 
@@ -310,7 +311,7 @@ export class SessionView {
    * brings the new one. A request that comes too late to be the one that moves it changes nothing.
    */
   async renew(followMs: number): Promise<void> {
-    await this.#idle;
+    await this.idle();
     if (this.state === 'live') await this.#move('renew', {}, { data: true, identity: true, followMs });
   }
 
@@ -319,7 +320,7 @@ export class SessionView {
    * @param keepsData Takes along what the session holds, unless that is another user's.
    */
   async login(begun: Begun & { readonly owner: string }, keepsData: boolean): Promise<void> {
-    await this.#idle;
+    await this.idle();
     this.#assertNotEnded();
     const old = this.session?.record?.owner;
     const data = keepsData && (old === undefined || old === begun.owner);
@@ -386,6 +387,14 @@ export class SessionView {
     this.state = 'live';
   }
 }
+
+/** A write that changes nothing but the data. */
+const PLAIN: Move = {};
+
+const moveOf = (idleMs: number | undefined, meta: Move['meta']): Move => ({
+  ...(idleMs === undefined ? null : { idleMs }),
+  ...(meta === undefined ? null : { meta }),
+});
 
 /** @throws {SessionError} ERR_SESSION_NO_RESPONSE or ERR_SESSION_HEADERS_SENT */
 export function assertMayBegin(beginning: Beginning): void {

@@ -151,11 +151,10 @@ export class Session {
   constructor(req: SessionRequest, stored: StoredSession = {}) {
     Object.defineProperty(this, 'req', { value: req });
     Object.defineProperty(this, 'id', { value: req.sessionID, configurable: true });
-    const { cookie, ...data } = stored;
     // Stored names never shadow methods.
-    for (const [key, value] of Object.entries(data))
-      if (!(key in this)) (this as Record<string, unknown>)[key] = value;
-    this.cookie = new Cookie(cookie);
+    for (const key of Object.keys(stored))
+      if (key !== 'cookie' && !(key in this)) (this as Record<string, unknown>)[key] = stored[key];
+    this.cookie = new Cookie(stored.cookie);
   }
 
   /** Lets the cookie's `maxAge` begin anew, at once. */
