@@ -7,6 +7,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 import { counted, openDatabase } from './drivers.mjs';
+import { load } from './ecosystem.mjs';
 import { ask, cookieOf } from './local-http.mjs';
 import { CONTESTANTS } from './store-contestants.mjs';
 
@@ -21,13 +22,11 @@ if (process.argv[1] === SELF) await serve(JSON.parse(process.argv[2]));
  * @param calls Whether each write and each end is told of: an event `call`.
  * @param counts Whether the statements are counted, where there is no server to do so: SQLite.
  * @param sweeps Whether ours looks for expired sessions by itself.
- * @param execArgv For Node, e.g. `--cpu-prof`.
  */
-export async function startApp({ name, engine, place, calls, counts, sweeps = true, execArgv = [] }) {
+export async function startApp({ name, engine, place, calls, counts, sweeps = true }) {
   const child = fork(SELF, [JSON.stringify({ name, engine, place, calls, counts, sweeps })], {
     // It would warn of a cookie over plain HTTP.
     env: { ...process.env, NODE_ENV: 'production', NODE_NO_WARNINGS: '1' },
-    execArgv,
   });
   const events = new EventEmitter().setMaxListeners(0);
   child.on('message', (message) => {
@@ -62,11 +61,6 @@ export async function startApp({ name, engine, place, calls, counts, sweeps = tr
     go: (place) => child.send({ go: place }),
     /** Sets the clock of ours forward. */
     leap: (ms) => told({ leap: ms }, 'done'),
-    /** Microseconds of processor time, of all threads, since the process began. */
-    async cpu() {
-      const { user, system } = await told({ cpu: true }, 'cpu');
-      return user + system;
-    },
     /** What was run since it was asked before, by the first word, where `counts` was. */
     counts: () => told({ counts: true }, 'counts'),
     /** Everything that the process has told so far has arrived. */
@@ -95,7 +89,7 @@ async function serve({ name, engine, place, calls, counts, sweeps }) {
   let leap = 0;
   const clock = { now: () => systemClock.now() + leap, after: (...args) => systemClock.after(...args) };
   const onCall = calls ? (call) => process.send({ call }) : undefined;
-  const world = { engine, client: counting.client, ask: database.ask, clock, onCall, sweeps };
+  const world = { engine, client: counting.client, load, clock, onCall, sweeps };
   const contestant = await CONTESTANTS[name](world);
   const waiting = new Map();
   const wait = (place) =>
@@ -165,7 +159,7 @@ async function serve({ name, engine, place, calls, counts, sweeps }) {
   );
   // The client decides which connections are reused.
   server.keepAliveTimeout = 0;
-  process.on('message', ({ go, leap: forward, cpu, counts: isAsked }) => {
+  process.on('message', ({ go, leap: forward, counts: isAsked }) => {
     if (go !== undefined) {
       for (const resume of waiting.get(go) ?? []) resume();
       waiting.delete(go);
@@ -174,7 +168,6 @@ async function serve({ name, engine, place, calls, counts, sweeps }) {
       leap += forward;
       process.send({ done: true });
     }
-    if (cpu === true) process.send({ cpu: process.cpuUsage() });
     if (isAsked === true) {
       process.send({ counts: Object.fromEntries(counting.counts) });
       counting.counts.clear();

@@ -1,7 +1,7 @@
 // The drivers that the stores and their peers are handed, and a way to ask the database past all of them.
 import { join } from 'node:path';
 
-import { load } from './ecosystem.mjs';
+import { load as ecosystem } from './ecosystem.mjs';
 
 /**
  * By engine: `client`, as an application hands it in; `ask(sql, values)` to rows, or `ask(...command)` to what Redis answers;
@@ -9,7 +9,7 @@ import { load } from './ecosystem.mjs';
  * @param file For SQLite, where each one that is compared has a file of its own.
  */
 const DRIVERS = {
-  async redis(url) {
+  async redis(load, url) {
     const client = load('redis').createClient({ url });
     client.on('error', (error) => console.error(`redis: ${error.message}`));
     await client.connect();
@@ -19,13 +19,13 @@ const DRIVERS = {
       close: async () => client.destroy(),
     };
   },
-  async ioredis(url) {
+  async ioredis(load, url) {
     const client = new (load('ioredis').Redis)(url, { lazyConnect: true });
     client.on('error', (error) => console.error(`ioredis: ${error.message}`));
     await client.connect();
     return { client, ask: (...command) => client.call(...command), close: async () => client.disconnect() };
   },
-  postgres(url) {
+  postgres(load, url) {
     const client = new (load('pg').Pool)({ connectionString: url });
     client.on('error', () => undefined);
     return {
@@ -34,7 +34,7 @@ const DRIVERS = {
       close: () => client.end(),
     };
   },
-  mysql(url) {
+  mysql(load, url) {
     const client = load('mysql2/promise').createPool(url);
     return {
       client,
@@ -42,7 +42,7 @@ const DRIVERS = {
       close: () => client.end(),
     };
   },
-  sqlite(directory, file) {
+  sqlite(load, directory, file) {
     const client = new (load('better-sqlite3'))(join(directory, `${file}.db`));
     return {
       client,
@@ -55,7 +55,9 @@ const DRIVERS = {
   },
 };
 
-export const openDatabase = async (engine, place, file) => DRIVERS[engine](place, file);
+/** @param load `require` of the folder that has the drivers. */
+export const openDatabase = async (engine, place, file, load = ecosystem) =>
+  DRIVERS[engine](load, place, file);
 
 const VERSION = {
   postgres: ['SHOW server_version'],
@@ -63,8 +65,8 @@ const VERSION = {
   sqlite: ['SELECT sqlite_version() AS v'],
 };
 
-export async function versionOf({ name, title, place }) {
-  const database = await openDatabase(name, place, 'version');
+export async function versionOf({ name, title, place }, load = ecosystem) {
+  const database = await openDatabase(name, place, 'version', load);
   const answer = await database.ask(...(VERSION[name] ?? ['INFO', 'server']));
   await database.close();
   const text =
@@ -72,8 +74,9 @@ export async function versionOf({ name, title, place }) {
   return `${title} ${/^[\d.]+/.exec(text)[0]}`;
 }
 
-/** The version of a package of tests/ecosystem. */
-export const versionOfPackage = (name) => load(`${load.resolve.paths(name)[0]}/${name}/package.json`).version;
+/** The version of a package of tests/ecosystem, or of where `load` takes it from. */
+export const versionOfPackage = (name, load = ecosystem) =>
+  load(`${load.resolve.paths(name)[0]}/${name}/package.json`).version;
 
 /** A database of better-sqlite3 that counts: what it ran by the first word, `PREPARE` and `EXEC` beside. */
 export function counted(database) {

@@ -1,5 +1,5 @@
 // What one operation of a file store takes: ours beside session-file-store and beside the bare calls of the file system,
-// in one process, in turn.
+// in one process, in turn; on directories of their own, or on full ones.
 import {
   closeSync,
   fsyncSync,
@@ -16,8 +16,9 @@ import {
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
-import { peerIdOf, peerSession, peerStore, recordOf } from './full-directories.mjs';
+import { hasExpired, idOf, peerIdOf, peerSession, peerStore, recordOf } from './full-directories.mjs';
 import { inParallel } from './local-http.mjs';
+import { randomFrom } from './random.mjs';
 import { median } from './table.mjs';
 
 const require = createRequire(import.meta.url);
@@ -26,8 +27,10 @@ const COUNT = 1_000;
 const AT_ONCE = 64;
 /** The peer tries a missing file six times in a quarter of a second. */
 const PEER_MISSES = { 1: 10, [AT_ONCE]: 2 * AT_ONCE };
+const PEER_MISSES_ON_FULL = 3;
 const HOUR_MS = 3_600_000;
-const MINUTE_MS = 60_000;
+/** A touch moves the end by so much: of full directories by more than their ends differ, and less than half an idle time. */
+const TOUCH_MS = 300_000;
 
 /** In this order: each finds what the ones before it left. */
 const OPERATIONS = ['insert', 'find hit', 'find miss', 'replace', 'touch', 'destroy'];
@@ -59,14 +62,14 @@ function ours(path, options) {
     },
     touch(number) {
       const { key, expiresAt } = fresh(number);
-      return () => store.extend(key, expiresAt + MINUTE_MS);
+      return () => store.extend(key, expiresAt + TOUCH_MS);
     },
     destroy(number) {
       const { key } = fresh(number);
       return () => store.remove(key);
     },
   };
-  return { prepare, close: () => store.close() };
+  return { prepare, fileOf: (number) => store._getFilePath(idOf(number)), close: () => store.close() };
 }
 
 function peer(path) {
@@ -205,7 +208,8 @@ export async function operations(root, report) {
       for (const [name, way] of ways) {
         const isSlow = name.startsWith('peer') && operation === 'find miss';
         const count = isSlow ? PEER_MISSES[way.inFlight] : COUNT;
-        const us = await timed(way, operation, round * COUNT, count);
+        const numbers = Array.from({ length: count }, (_, index) => round * COUNT + index);
+        const us = await timed(way, operation, numbers);
         if (round > 0) (way.figures[operation] ??= []).push(us);
       }
     }
@@ -225,13 +229,66 @@ export async function operations(root, report) {
   );
 }
 
-async function timed({ prepare, inFlight }, operation, from, count) {
-  const jobs = Array.from({ length: count }, (_, index) => prepare[operation](from + index));
+/**
+ * Microseconds per operation on directories that are full: `{ operation: { ours, peer, floor } }`, a figure for each round.
+ * The floor reads the files of ours.
+ * @param paths `{ ours, peer }`, filled by full-directories.mjs with `count` sessions
+ */
+export async function fullOperations(paths, count, { rounds, calls }) {
+  const ourWay = { inFlight: 1, ...ours(paths.ours, {}) };
+  const ways = { ours: ourWay, peer: { inFlight: 1, ...peer(paths.peer) }, floor: readOf(ourWay.fileOf) };
+  const living = shuffled(count).filter((number) => !hasExpired(number));
+  const figures = Object.fromEntries(
+    Object.keys(ON_FULL).map((name) => [name, { ours: [], peer: [], floor: [] }]),
+  );
+  // Round 0 warms up.
+  for (let round = 0; round <= rounds; round++) {
+    const numbers = living.slice(round * calls, (round + 1) * calls);
+    for (const [name, operation] of Object.entries(ON_FULL)) {
+      for (const [who, way] of Object.entries(ways)) {
+        if (way.prepare[operation] === undefined) continue;
+        const isSlow = who === 'peer' && operation === 'find miss';
+        const us = await timed(way, operation, isSlow ? numbers.slice(0, PEER_MISSES_ON_FULL) : numbers);
+        if (round > 0) figures[name][who].push(us);
+      }
+    }
+  }
+  await ourWay.close();
+  return figures;
+}
+
+/** In this order, on the same sessions: a session that is used is read more than once. */
+const ON_FULL = { 'read, first': 'find hit', 'read, again': 'find hit', miss: 'find miss', touch: 'touch' };
+
+function readOf(fileOf) {
+  const read = async (file) => (await fs.readFile(file, 'utf8')).length > 0;
+  const prepare = {
+    'find hit'(number) {
+      const file = fileOf(number);
+      return () => read(file);
+    },
+  };
+  return { inFlight: 1, prepare };
+}
+
+/** Each number below `count` once, in an order that is no directory's. */
+function shuffled(count) {
+  const { below } = randomFrom(1);
+  const numbers = Array.from({ length: count }, (_, number) => number);
+  for (let index = count - 1; index > 0; index--) {
+    const other = below(index + 1);
+    [numbers[index], numbers[other]] = [numbers[other], numbers[index]];
+  }
+  return numbers;
+}
+
+async function timed({ prepare, inFlight }, operation, numbers) {
+  const jobs = numbers.map((number) => prepare[operation](number));
   const run = async (index) => {
-    if (!(await jobs[index]())) throw new Error(`${operation} of session ${from + index} failed`);
+    if (!(await jobs[index]())) throw new Error(`${operation} of session ${numbers[index]} failed`);
   };
   const startedAt = performance.now();
-  if (inFlight === 1) for (let index = 0; index < count; index++) await run(index);
-  else await inParallel(count, inFlight, run);
-  return ((performance.now() - startedAt) * 1_000) / count;
+  if (inFlight === 1) for (let index = 0; index < jobs.length; index++) await run(index);
+  else await inParallel(jobs.length, inFlight, run);
+  return ((performance.now() - startedAt) * 1_000) / jobs.length;
 }

@@ -1,20 +1,24 @@
 // Memory stores that hold very many sessions: what one takes, and how long work on all of them holds the event loop.
-// Each measurement asks for a process of its own, with --expose-gc.
+// Each asks for a process of its own, with --expose-gc: `node full-stores.mjs <package> <sessions>`.
 import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { promisify } from 'node:util';
 
 import { Watch } from './watch.mjs';
 
 const require = createRequire(import.meta.url);
 const HOUR_MS = 3_600_000;
+const BEFORE_THE_FIRST_ENDS_MS = 600_000;
+/** The first hundredth of the hour over which the sessions end. */
+const UNTIL_ONE_PERCENT_ENDED_MS = BEFORE_THE_FIRST_ENDS_MS + HOUR_MS / 100;
 
 /** Of data in JSON, without what the store adds. */
 export const BYTES = 300;
-export const TOUCHES = 200_000;
+const TOUCHES = 200_000;
 
 /** Ours: heap, count, touch, getPage, sweep. */
-export async function ours(count) {
+async function ours(count) {
   const SessionManager = require('../../dist/cjs/index.cjs');
   const { systemClock, newVersion } = SessionManager;
   // Stands still until the sweep, so that exactly one session in a hundred has ended then.
@@ -51,16 +55,15 @@ export async function ours(count) {
     listing[limit] = { ...times, listed };
   }
 
-  // The first hundredth of the hour over which the sessions end has passed. Swept as the store's own cleanup does it.
-  const skipped = BEFORE_THE_FIRST_ENDS_MS + HOUR_MS / 100;
-  now = () => startedAt + skipped;
+  // Swept as the store's own cleanup does it.
+  now = () => startedAt + UNTIL_ONE_PERCENT_ENDED_MS;
   const before = await sessions.count();
   const times = await watch.during(async () => {
     while ((await watch.turns(() => store.removeExpired(500))) > 0) await nextTurn();
   });
   const sweeping = { ...times, removed: before - (await sessions.count()) };
 
-  now = () => systemClock.now() + skipped;
+  now = () => systemClock.now() + UNTIL_ONE_PERCENT_ENDED_MS;
   const touching = await touchAll(watch, sample, (id) => {
     const key = store.keyOf(id);
     return () => store.extend(key, clock.now() + HOUR_MS);
@@ -69,19 +72,24 @@ export async function ours(count) {
 }
 
 /** memorystore 1.6: heap, touch, sweep. */
-export function memorystore(count) {
+function memorystore(count) {
   const MemoryStore = require('memorystore')(require('express-session'));
   return peer(count, new MemoryStore({}), (store) => store.prune());
 }
 
 /** express-session's MemoryStore, which never sweeps: heap, touch. */
-export function expressSession(count) {
+function expressSession(count) {
   const { MemoryStore } = require('express-session');
   return peer(count, new MemoryStore());
 }
 
+/** @param prune Removes what has expired. */
 async function peer(count, store, prune) {
   const { Cookie } = require('express-session');
+  // As the clock of ours: the packages take no other.
+  const systemNow = Date.now;
+  const startedAt = systemNow();
+  Date.now = () => startedAt;
   const cookieFor = (remaining) => {
     const cookie = new Cookie({ path: '/', httpOnly: true, maxAge: remaining });
     cookie.originalMaxAge = HOUR_MS;
@@ -90,18 +98,25 @@ async function peer(count, store, prune) {
   const { sample, heapPerSession, insertUs } = await fill(count, 24, (id, data, remaining) => {
     store.set(id, { cookie: cookieFor(remaining), ...data });
   });
+
   const watch = new Watch();
+  Date.now = () => startedAt + UNTIL_ONE_PERCENT_ENDED_MS;
+  const sweeping = prune === undefined ? null : await sweepPeer(watch, store, prune);
+
+  Date.now = () => systemNow() + UNTIL_ONE_PERCENT_ENDED_MS;
   const touching = await touchAll(watch, sample, (id) => {
     const session = { cookie: cookieFor(HOUR_MS) };
     return () => store.touch(id, session);
   });
-  // On the system's clock nothing has ended yet: what is measured is the looking.
-  const sweeping = prune === undefined ? null : await watch.during(() => watch.slice(() => prune(store)));
   return { heapPerSession, insertUs, touching, sweeping };
 }
 
-/** While the peers are filled, on the system's clock, no session may end. */
-const BEFORE_THE_FIRST_ENDS_MS = 600_000;
+async function sweepPeer(watch, store, prune) {
+  const length = () => promisify(store.length).call(store);
+  const before = await length();
+  const times = await watch.during(() => watch.slice(() => prune(store)));
+  return { ...times, removed: before - (await length()) };
+}
 
 /**
  * Stores `count` sessions, no two alike, that end evenly spread over an hour, as those of a busy site do.
@@ -173,4 +188,12 @@ async function touchAll(watch, sample, prepare) {
 function heap() {
   for (let pass = 0; pass < 3; pass++) globalThis.gc();
   return process.memoryUsage().heapUsed;
+}
+
+/** By the name of the package, ours first. */
+export const FULL_STORES = { 'session-store-js': ours, memorystore, 'express-session': expressSession };
+
+if (process.argv[1] === import.meta.filename) {
+  const [, , name, count] = process.argv;
+  console.log(JSON.stringify(await FULL_STORES[name](Number(count))));
 }

@@ -1,5 +1,6 @@
-// Load for a local server: keep-alive connections, one request at a time on each. Plain sockets, because a client of
-// node:http takes more of the machine than the servers that are measured.
+// Load for a local server: keep-alive connections, one request at a time on each, every answer checked. Plain sockets:
+// autocannon 9.0.0 takes 20 us of processor time for a request, this 15, and it knows latencies in whole milliseconds only,
+// of which the median of a local server has none.
 import { once } from 'node:events';
 import { connect } from 'node:net';
 
@@ -12,21 +13,35 @@ export class Load {
     return load;
   }
 
-  /** Gives each connection a session of its own: the cookie that `path` answers with. */
-  async login(path) {
-    for (const connection of this.#connections) {
-      const head = await connection.get(path, '');
-      connection.cookie = /^set-cookie: ([^;]*)/im.exec(head)?.[1] ?? 'sid=none';
-    }
-  }
-
-  /** Sends `count` requests over all connections. */
-  async send(path, count, { withCookie }) {
+  /**
+   * Sends requests over all connections: `count` of them, or as many as `milliseconds` allow.
+   * @param check Called with each answer, `{ body, cookies }`, and the connection; throws.
+   * @returns How long each took, in milliseconds, and all of them together.
+   */
+  async send(path, { count, milliseconds = Infinity, withCookie, check }) {
+    const latencies = [];
+    const startedAt = performance.now();
+    const endsAt = startedAt + milliseconds;
     let left = count;
     await Promise.all(
       this.#connections.map(async (connection) => {
-        while (left-- > 0) await connection.get(path, withCookie ? connection.cookie : '');
+        let now = performance.now();
+        while (left-- > 0 && now < endsAt) {
+          const answer = await connection.get(path, withCookie);
+          const answeredAt = performance.now();
+          latencies.push(answeredAt - now);
+          check(answer, connection);
+          now = performance.now();
+        }
       }),
+    );
+    return { latencies, elapsed: performance.now() - startedAt };
+  }
+
+  /** Sends one request over each connection. */
+  async each(path, { withCookie, check }) {
+    await Promise.all(
+      this.#connections.map(async (connection) => check(await connection.get(path, withCookie), connection)),
     );
   }
 
@@ -36,10 +51,13 @@ export class Load {
 }
 
 class Connection {
-  cookie = '';
+  /** What the checks note about its session. */
+  noted = {};
+  #cookie = '';
   #socket;
   #received = '';
   #answered = () => undefined;
+  #failed = () => undefined;
 
   static async open(port) {
     const connection = new Connection();
@@ -47,19 +65,28 @@ class Connection {
     socket.setEncoding('latin1');
     socket.on('data', (text) => connection.#take(text));
     await once(socket, 'connect');
+    socket.on('error', (error) => connection.#failed(error));
+    socket.on('close', () => connection.#failed(new Error('the server closed the connection')));
     return connection;
   }
 
-  /** Resolves to the head of the answer. */
-  get(path, cookie) {
-    const head = `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${cookie === '' ? '' : `Cookie: ${cookie}\r\n`}\r\n`;
+  /** Resolves to the body of the answer and the cookies that it sets, by name. */
+  get(path, withCookie) {
+    const cookie = withCookie && this.#cookie !== '' ? `Cookie: ${this.#cookie}\r\n` : '';
     return new Promise((resolve, reject) => {
-      this.#answered = (answer) => {
-        if (answer.startsWith('HTTP/1.1 200 ')) resolve(answer);
-        else reject(new Error(`GET ${path} was answered with ${answer.slice(0, 200)}`));
+      this.#answered = (head, body) => {
+        if (!head.startsWith('HTTP/1.1 200 '))
+          reject(new Error(`GET ${path} was answered with ${head.slice(0, 200)} ${body.slice(0, 200)}`));
+        else resolve({ body, cookies: cookiesOf(head) });
       };
-      this.#socket.write(head);
+      this.#failed = reject;
+      this.#socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n${cookie}\r\n`);
     });
+  }
+
+  /** From now on it sends these. */
+  keep(cookies) {
+    this.#cookie = cookies.join('; ');
   }
 
   close() {
@@ -72,8 +99,10 @@ class Connection {
     if (end < 0) return;
     const length = Number(/^content-length: (\d+)/im.exec(this.#received)?.[1]);
     if (this.#received.length < end + 4 + length) return;
-    const head = this.#received.slice(0, end);
+    const [head, body] = [this.#received.slice(0, end), this.#received.slice(end + 4)];
     this.#received = '';
-    this.#answered(head);
+    this.#answered(head, body);
   }
 }
+
+const cookiesOf = (head) => Array.from(head.matchAll(/^set-cookie: ([^;\r]*)/gim), ([, pair]) => pair);

@@ -1,4 +1,5 @@
-// The races. Each scenario takes a contestant (see contestants.mjs), runs it over HTTP and returns figures.
+// The races. Each scenario takes a contestant (see contestants.mjs), runs it over HTTP and returns figures. Two take how many
+// rounds there shall be: `{ logouts, commits }`.
 import { setTimeout as wait } from 'node:timers/promises';
 
 import express from 'express';
@@ -6,9 +7,7 @@ import express from 'express';
 import { cookieOf, inParallel, Meeting, serve } from './local-http.mjs';
 
 const PARALLEL = 1_000;
-const LOGOUTS = 10_000;
 const LOGOUTS_AT_ONCE = 50;
-const ROUNDS = 200;
 
 const pause = () => wait(Math.random() * 20);
 
@@ -85,10 +84,10 @@ export async function counter(contestant) {
 }
 
 /**
- * 10,000 times: a slow request reads its session · the browser logs out and has its answer · the slow request writes,
+ * So many times: a slow request reads its session · the browser logs out and has its answer · the slow request writes,
  * every second time on req.session · the old cookie is tried, and the store is looked into.
  */
-export async function logouts(contestant) {
+export async function logouts(contestant, { logouts: rounds }) {
   const app = appOf(contestant);
   const meetings = new Map();
   let refused = 0;
@@ -111,7 +110,7 @@ export async function logouts(contestant) {
   let revived = 0;
   let inStore = 0;
   let slowCookies = 0;
-  await inParallel(LOGOUTS, LOGOUTS_AT_ONCE, async (round) => {
+  await inParallel(rounds, LOGOUTS_AT_ONCE, async (round) => {
     const meeting = new Meeting();
     meetings.set(round, meeting);
     const answer = await get(login({ user: `user${round}`, cart: ['apple'] }));
@@ -130,7 +129,7 @@ export async function logouts(contestant) {
   await close();
   const { late } = contestant;
   return {
-    rounds: LOGOUTS,
+    rounds,
     raced,
     lateTried: late.tried,
     lateLanded: late.landed,
@@ -183,8 +182,10 @@ const EXPECTED = {
   'cart read, set, foreign, push on the cart read before': { cart: ['apple', 'plum'] },
 };
 
-/** Four shapes, 200 rounds each: `{ shape: kept }`. */
-export async function twoCommits(contestant) {
+export const COMMIT_SHAPES = Object.keys(TWO_COMMITS);
+
+/** Four shapes, so many rounds each: `{ shape: kept }`. */
+export async function twoCommits(contestant, { commits: rounds }) {
   const app = appOf(contestant);
   app.get('/write', async (req, res) => {
     await contestant.set(req, { theirs: 3 });
@@ -203,10 +204,10 @@ export async function twoCommits(contestant) {
   const { get, close } = await serve(app);
 
   const shapes = {};
-  for (const shape of Object.keys(TWO_COMMITS)) {
+  for (const shape of COMMIT_SHAPES) {
     const wanted = { ...EXPECTED[shape], first: 1, second: 2, theirs: 3 };
     shapes[shape] = 0;
-    await inParallel(ROUNDS, 20, async () => {
+    await inParallel(rounds, 20, async () => {
       const cookie = cookieOf(await get(login({ cart: ['apple'] })));
       await get(`/own?shape=${encodeURIComponent(shape)}`, cookie);
       const { body } = await get('/all', cookie);
@@ -215,5 +216,5 @@ export async function twoCommits(contestant) {
     });
   }
   await close();
-  return { rounds: ROUNDS, shapes };
+  return { rounds, shapes };
 }

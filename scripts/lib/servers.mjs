@@ -118,13 +118,17 @@ export const enginesIn = (words) => {
   return named.length === 0 ? ENGINE_NAMES : named;
 };
 
+/** How to install the server of an engine where it is not there; null where it is. */
+export const adviceFor = (name) => (ENGINES[name].isThere() ? null : ENGINES[name].advice);
+
 /**
  * Resolves to `{ name, title, place, cpu(), stop() }`; `cpu()`: microseconds of processor time that all processes of the
  * server have taken, null where nobody says. Ends the process with 2 where the server is not installed.
  */
 export async function startEngine(name, { flushes = false, args } = {}) {
-  const { title, advice, isThere, start } = ENGINES[name];
-  if (!isThere()) {
+  const { title, start } = ENGINES[name];
+  const advice = adviceFor(name);
+  if (advice !== null) {
     console.error(`This needs ${title}: ${advice}`);
     process.exit(2);
   }

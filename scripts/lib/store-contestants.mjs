@@ -3,6 +3,7 @@
 //
 //   middleware              for app.use()
 //   read(req, key), all(req)
+//   setAll(req, values)     several keys in one write
 //   set(req, key, value)    the explicit way: a facade where there is one, else an assignment
 //   assign(req, key, value) a plain change of req.session, left to the response to be stored
 //   update(req, key, fn)    read, change, write: atomic where the package can
@@ -11,12 +12,11 @@
 import { createRequire } from 'node:module';
 
 import { keysOf } from './drivers.mjs';
-import { load } from './ecosystem.mjs';
 
 const require = createRequire(import.meta.url);
-const SECRET = 'sessions on the loopback interface, longer than 32 bytes';
+export const SECRET = 'sessions on the loopback interface, longer than 32 bytes';
 /** On the peer and on the drop-in as their documentation advises. */
-const OPTIONS = { secret: SECRET, resave: false, saveUninitialized: false };
+export const OPTIONS = { secret: SECRET, resave: false, saveUninitialized: false };
 /** Two of the peers call theirs `sessions`. */
 const OUR_TABLE = 'app_sessions';
 
@@ -24,30 +24,28 @@ const OUR_TABLE = 'app_sessions';
 export const PEERS = {
   redis: {
     name: 'connect-redis',
-    store: (client) => new (load('connect-redis').RedisStore)({ client }),
+    store: ({ load, client }) => new (load('connect-redis').RedisStore)({ client }),
   },
   postgres: {
     name: 'connect-pg-simple',
-    store: (pool, session) => new (load('connect-pg-simple')(session))({ pool, createTableIfMissing: true }),
+    store: ({ load, client }, session) =>
+      new (load('connect-pg-simple')(session))({ pool: client, createTableIfMissing: true }),
     table: 'session',
     key: 'sid',
   },
   mysql: {
     name: 'express-mysql-session',
-    store: (client, session) => new (load('express-mysql-session')(session))({}, client),
+    store: ({ load, client }, session) => new (load('express-mysql-session')(session))({}, client),
     table: 'sessions',
     key: 'session_id',
   },
   sqlite: {
     name: 'better-sqlite3-session-store',
-    store: (client, session) => new (load('better-sqlite3-session-store')(session))({ client }),
+    store: ({ load, client }, session) => new (load('better-sqlite3-session-store')(session))({ client }),
     table: 'sessions',
     key: 'sid',
   },
 };
-
-/** As its documentation opens the database, which flushes each write to the disk; ours and `peer` write to a log (WAL). */
-export const UNTUNED = 'untuned peer';
 
 /** Of ours, by engine: the module, the class, and the option that takes the client. */
 const REDIS_STORE = ['redis', 'RedisStore', 'client'];
@@ -87,24 +85,8 @@ export function sessionsOf(engine, contestant, ask) {
   };
 }
 
-/** Each takes `{ engine, client, ask, clock, onCall, sweeps }`; see `startApp` in apps.mjs. */
+/** Each takes `{ engine, client, load, clock, onCall, sweeps }`; see `startApp` in apps.mjs. `load`: `require` of the peers. */
 export const CONTESTANTS = {
-  /** Express alone. */
-  bare: () => ({ middleware: (_req, _res, next) => next(), read: () => 1, set() {} }),
-
-  /** Express, and the fewest commands or statements that sessions can do with: what a driver and a database take. */
-  async floor(world) {
-    const { read, write } = await FLOORS[world.engine](world);
-    return {
-      middleware: (_req, _res, next) => next(),
-      read: (_req, key) => read(key),
-      async set(_req, key, value) {
-        await read(key);
-        await write(key, String(value));
-      },
-    };
-  },
-
   /** SessionManager with the store of the engine. */
   ours(world) {
     const SessionManager = require('../../dist/cjs/index.cjs');
@@ -113,16 +95,11 @@ export const CONTESTANTS = {
     const options = { secret: SECRET, store, cookie: { secure: false }, limits: { bytes: 2 ** 20 } };
     const sessions = new SessionManager({ ...options, clock: world.clock });
     return {
-      middleware: sessions.middleware(),
-      read: (req, key) => sessions.get(req, key),
-      all: (req) => sessions.all(req),
-      set: (req, key, value) => sessions.set(req, key, value),
+      ...onFacade(sessions),
       async assign(req, key, value) {
         await sessions.load(req);
         req.session[key] = value;
       },
-      update: (req, key, fn) => sessions.update(req, key, fn),
-      logout: (req) => sessions.destroy(req),
       keyOf: (req) => store.keyOf(req.sessionID),
     };
   },
@@ -138,49 +115,7 @@ export const CONTESTANTS = {
     tune(world);
     return expressSession(world);
   },
-
-  [UNTUNED]: (world) => expressSession(world),
 };
-
-const redisFloor = ({ client }) => ({
-  read: (key) => client.get(key),
-  write: (key, value) => client.set(key, value),
-});
-/** `read(key)` and `write(key, value)`, in the same ways as ours asks. */
-const FLOORS = {
-  redis: redisFloor,
-  ioredis: redisFloor,
-  postgres: (world) =>
-    sqlFloor(world, (sql) => {
-      let at = 0;
-      const text = sql.replaceAll('?', () => `$${++at}`);
-      return (...values) => world.client.query({ text, values });
-    }),
-  mysql: (world) =>
-    sqlFloor(
-      world,
-      (sql) =>
-        (...values) =>
-          world.client.execute(sql, values),
-    ),
-  sqlite: (world) =>
-    sqlFloor(world, (sql) => {
-      const prepared = world.client.prepare(sql);
-      return (...values) => (prepared.reader ? prepared.all(...values) : prepared.run(...values));
-    }),
-};
-
-async function sqlFloor({ engine, client, ask }, prepare) {
-  tune({ engine, client });
-  await ask('CREATE TABLE IF NOT EXISTS floor (id VARCHAR(99) PRIMARY KEY, data VARCHAR(99) NOT NULL)');
-  await ask('DELETE FROM floor');
-  await ask(`INSERT INTO floor VALUES ('user', 'ada'), ('visits', '0')`);
-  const write = prepare('UPDATE floor SET data = ? WHERE id = ?');
-  return {
-    read: prepare('SELECT data FROM floor WHERE id = ?'),
-    write: (key, value) => write(value, key),
-  };
-}
 
 /** One of ours. */
 export function newStore(engine, client, options) {
@@ -202,15 +137,15 @@ function storeOf({ engine, client, clock, onCall, sweeps }) {
   return store;
 }
 
-/** As ours sets it. */
-function tune({ engine, client }) {
+/** A database as ours sets it. */
+export function tune({ engine, client }) {
   if (engine !== 'sqlite') return;
   for (const setting of ['journal_mode = WAL', 'synchronous = NORMAL']) client.exec(`PRAGMA ${setting}`);
 }
 
-async function expressSession({ engine, client, onCall }) {
-  const session = load('express-session');
-  const store = PEERS[engine].store(client, session);
+async function expressSession({ engine, onCall, ...world }) {
+  const session = world.load('express-session');
+  const store = PEERS[engine].store(world, session);
   await store.onReady?.();
   if (onCall !== undefined) {
     for (const [method, kind] of [
@@ -241,12 +176,27 @@ async function traced(onCall, kind, key, call) {
 
 const now = () => Number(process.hrtime.bigint()) / 1e6;
 
-const onRequest = (middleware, keyOf) => ({
+/** The face of a SessionManager. */
+export const onFacade = (sessions) => ({
+  middleware: sessions.middleware(),
+  read: (req, key) => sessions.get(req, key),
+  all: (req) => sessions.all(req),
+  setAll: (req, values) => sessions.set(req, values),
+  set: (req, key, value) => sessions.set(req, key, value),
+  update: (req, key, fn) => sessions.update(req, key, fn),
+  logout: (req) => sessions.destroy(req),
+});
+
+/** The face of a middleware that puts the session on the request. */
+export const onRequest = (middleware, keyOf) => ({
   middleware,
   keyOf,
   read: (req, key) => req.session[key],
   all({ session: { cookie, ...data } }) {
     return data;
+  },
+  setAll(req, values) {
+    Object.assign(req.session, values);
   },
   set(req, key, value) {
     req.session[key] = value;

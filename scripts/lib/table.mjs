@@ -20,5 +20,14 @@ export function table(rows) {
 
 export const number = (value) => value.toLocaleString('en-US', { maximumFractionDigits: value < 10 ? 2 : 1 });
 
+/** How many times as much: shares below a half as `1/x`, so that 1/12 and 1/100 can be told apart. */
+export const ratio = (value) => (value > 0 && value < 0.5 ? `1/${number(1 / value)}` : number(value));
+
 /** The middle one; of an even count the upper middle. */
 export const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+
+/** Of a figure of several runs: `value` is the median, `low` and `high` are the least and the greatest. */
+export function spread(runs, pick) {
+  const figures = runs.map(pick);
+  return { value: median(figures), low: Math.min(...figures), high: Math.max(...figures) };
+}

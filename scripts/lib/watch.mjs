@@ -28,6 +28,8 @@ export class Watch {
     collector.observe({ entryTypes: ['gc'] });
     const loop = monitorEventLoopDelay({ resolution: 1 });
     loop.enable();
+    // The monitor needs a turn to begin with: work that lets none happen would not be seen.
+    await wait(10);
     const startedAt = performance.now();
     await work();
     const totalMs = performance.now() - startedAt;

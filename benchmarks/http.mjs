@@ -1,0 +1,137 @@
+// What sessions add to a request, ours and those of other packages side by side: requests a second, processor time, latency,
+// memory.
+//
+//   npm run bench:http -- [main] [4kb] [32kb] [one] [many] [--quick] [--only <configurations, comma separated>]
+//     [--rounds N] [--requests N] [--profile <configuration>]
+//
+// Without a word all scenarios, half an hour; --quick: about a minute, what there are targets for, with few requests. A server process for each
+// configuration, under load in turn, in rounds; every answer is checked. --profile: what took most of the time of that app.
+// Starts databases of its own. Exits with 1 if an answer is wrong or a target is missed; with 2 where CI=true and a database
+// is not installed, elsewhere it is left out.
+import { parseArgs } from 'node:util';
+
+import { versionOfPackage } from '../scripts/lib/drivers.mjs';
+import { install } from '../scripts/lib/ecosystem.mjs';
+import { adviceFor } from '../scripts/lib/servers.mjs';
+import { number } from '../scripts/lib/table.mjs';
+import { moveAside } from './lib/cores.mjs';
+import { CONFIGURATIONS, load, PACKAGES } from './lib/http-configurations.mjs';
+import { measure } from './lib/http-rounds.mjs';
+import { tablesOf } from './lib/http-tables.mjs';
+import { JUDGED, targetsOf } from './lib/http-targets.mjs';
+import { publish } from './lib/publish.mjs';
+
+/** `share`: of the requests of a cell. */
+const SCENARIOS = {
+  main: { bytes: 300, connections: 32, share: 1 },
+  '4kb': { bytes: 4_096, connections: 32, share: 0.5 },
+  '32kb': { bytes: 32_000, connections: 32, share: 0.25 },
+  one: { bytes: 300, connections: 1, share: 0.5 },
+  many: { bytes: 300, connections: 256, share: 0.5 },
+};
+const QUICK_SCENARIOS = ['main', '4kb'];
+const BASE = 'empty';
+const NAMES = Object.keys(CONFIGURATIONS);
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    rounds: { type: 'string' },
+    requests: { type: 'string' },
+    profile: { type: 'string' },
+  },
+});
+const { quick: isQuick, profile } = values;
+const rounds = Number(values.rounds ?? (isQuick ? 3 : 7));
+const requests = Number(values.requests ?? (isQuick ? 800 : 3_500));
+const only = values.only?.split(',') ?? (isQuick ? JUDGED : NAMES);
+const isCount = (count) => Number.isSafeInteger(count) && count >= 1;
+const isKnown =
+  positionals.every((name) => Object.hasOwn(SCENARIOS, name)) &&
+  [...only, profile ?? BASE].every((name) => Object.hasOwn(CONFIGURATIONS, name));
+if (!isKnown || !isCount(rounds) || !isCount(requests)) {
+  console.error(
+    `Usage: node benchmarks/http.mjs [${Object.keys(SCENARIOS).join('] [')}] [--quick] [--rounds N] [--requests N]\n` +
+      `  [--only <some, comma separated>] [--profile <one>] of ${NAMES.join(', ')}`,
+  );
+  process.exit(2);
+}
+
+install('benchmarks');
+const isThere = serversThere();
+const cores = moveAside();
+const byDefault = isQuick ? QUICK_SCENARIOS : Object.keys(SCENARIOS);
+const scenarios = (positionals.length > 0 ? positionals : byDefault).map(scenarioOf);
+const measured = new Map();
+const versions = new Set();
+const tables = [];
+for (const scenario of scenarios) {
+  const { results, versions: ofEngines } = await measure(scenario);
+  measured.set(scenario.name, results);
+  for (const version of ofEngines) versions.add(version);
+  tables.push(...tablesOf(scenario, scenario.shown, results));
+}
+const titles = new Map(scenarios.map(({ name, title }) => [name, title]));
+const missed = await publish({
+  name: 'http',
+  title: 'What sessions add to a request',
+  intro: intro(),
+  tables,
+  targets: targetsOf(measured, titles),
+  // What was measured in part must not take the place of the report on all.
+  isQuick: process.argv.length > 2,
+});
+process.exitCode = missed.length === 0 ? 0 : 1;
+
+function scenarioOf(name) {
+  const { bytes, connections, share } = SCENARIOS[name];
+  const isInMemoryOnly = isQuick && name !== 'main';
+  const shown = NAMES.filter(
+    (key) => key === BASE || (only.includes(key) && isThere(key) && (!isInMemoryOnly || isInMemory(key))),
+  );
+  return {
+    name,
+    title: `sessions of ${number(bytes)} B, ${connections} ${connections === 1 ? 'connection' : 'connections'}`,
+    bytes,
+    connections,
+    shown,
+    names: shown.filter((key) => bytes <= (CONFIGURATIONS[key].largest ?? Infinity)),
+    requests: Math.ceil(requests * share),
+    rounds,
+    command: cores.command,
+    profile,
+  };
+}
+
+function isInMemory(key) {
+  return CONFIGURATIONS[key].isMemory === true;
+}
+
+/** Whether the server of a configuration is installed; says how to install what is not. */
+function serversThere() {
+  const engines = new Set(
+    only.map((key) => CONFIGURATIONS[key].engine).filter((engine) => engine !== undefined),
+  );
+  const missing = [...engines].filter((engine) => adviceFor(engine) !== null);
+  for (const engine of missing) console.error(`Left out: ${engine}. To have it: ${adviceFor(engine)}`);
+  if (missing.length > 0 && process.env.CI === 'true') process.exit(2);
+  return (key) => !missing.includes(CONFIGURATIONS[key].engine);
+}
+
+function intro() {
+  const packages = PACKAGES.map((name) => `${name} ${versionOfPackage(name, load)}`);
+  const counts = scenarios.map(({ title, requests: count }) => `${number(count)} (${title})`);
+  return (
+    `Each configuration is a server process of its own with the same routes; ${cores.text}. ` +
+    `Medians of ${rounds} rounds, after one to warm up, in which the configurations take turns. Requests of a round: ` +
+    `${counts.join(', ')}; fewer of one that waits for a disk or a database and answers fewer than 8 in a millisecond. ` +
+    'Every answer was checked, and in the end that each session holds the last number that was answered to its ' +
+    'connection. Shares and targets are medians of the ratios of the rounds. A "floor" is the fewest statements that ' +
+    'sessions in that database can do with, without signatures, expiry and protection of overlapping writes. ' +
+    'session-file-store has no option that leaves out the flush of each write: "no fsync" sets that of the package that ' +
+    'it writes with.\n\n' +
+    `${[...packages, ...versions].join(', ')}; commits of the databases wait for no disk.`
+  );
+}
