@@ -37,7 +37,8 @@ export class Edits {
         // An object that was changed in place and set again, or a value that was not stored yet: what was before
         // stands in a text only.
         const last = isSent ? bag.stored(key) : bag.sent(key);
-        const old = (isIdle || !isSent) && before[key] !== value ? before[key] : last;
+        const first = Object.hasOwn(before, key) ? before[key] : undefined;
+        const old = (isIdle || !isSent) && first !== value ? first : last;
         if (old === undefined) Reflect.deleteProperty(live, key);
         else live[key] = old;
       }

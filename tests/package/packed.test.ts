@@ -384,3 +384,45 @@ describe.each([
     expect(await exited).toBe(0);
   });
 });
+
+describe('cockatiel', () => {
+  /** Whether a file of it is loaded, in a process that has done no more than what is written above. */
+  const LOADED = `Object.keys(cache).some((name) => /[\\\\/]cockatiel[\\\\/]/.test(name))`;
+  const ENTRIES = ['session-store-js', 'session-store-js/express-session'];
+
+  it.each(ENTRIES)('is not loaded by require(%p)', (entry) => {
+    const found = run(
+      'cockatiel.cjs',
+      `const entry = require('${entry}');
+      const { cache } = require;
+      console.log(JSON.stringify([typeof entry, ${LOADED}]));`,
+    );
+    expect(found).toEqual(['function', false]);
+  });
+
+  it.each(ENTRIES)('is not loaded by import of %p', (entry) => {
+    const found = run(
+      'cockatiel.mjs',
+      `import entry from '${entry}';
+      import { createRequire } from 'node:module';
+      const { cache } = createRequire(import.meta.url);
+      console.log(JSON.stringify([typeof entry, ${LOADED}]));`,
+    );
+    expect(found).toEqual(['function', false]);
+  });
+
+  it('is loaded by a manager that has a breaker, and by no other', () => {
+    const found = run(
+      'cockatiel-manager.cjs',
+      `const SessionManager = require('session-store-js');
+      const { cache } = require;
+      const loaded = [];
+      for (const options of [{ breaker: false }, {}]) {
+        new SessionManager({ secret: '${SECRET}', ...options });
+        loaded.push(${LOADED});
+      }
+      console.log(JSON.stringify(loaded));`,
+    );
+    expect(found).toEqual([false, true]);
+  });
+});

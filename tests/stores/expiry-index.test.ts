@@ -221,3 +221,150 @@ describe('against a plain list', () => {
     );
   });
 });
+
+describe('an index that is not exact', () => {
+  const inexact = (): ExpiryIndex<Entry> => new ExpiryIndex<Entry>(false);
+
+  it('leaves an entry that is given a later end where it is, so that a touch looks at no other', () => {
+    const index = inexact();
+    const [a, b, c] = ['a', 'b', 'c'].map((name) => new Entry(name, START + 3_600_000)) as [
+      Entry,
+      Entry,
+      Entry,
+    ];
+    for (const entry of [a, b, c]) index.add(entry, START);
+    const { bucket } = b;
+    index.move(b, START + 8 * 3_600_000, START);
+    expect([b.dueAt, b.bucket === bucket, b.previous === a, b.next === c]).toEqual([
+      START + 8 * 3_600_000,
+      true,
+      true,
+      true,
+    ]);
+  });
+
+  it.each([2_000, 60_000, 3_600_000, 30 * 86_400_000])(
+    'gives an entry of %i ms that is moved on at its every use after its last end, and not before',
+    (life) => {
+      const index = inexact();
+      const entry = new Entry('a', START + life);
+      index.add(entry, START);
+      let now = START;
+      for (let use = 0; use < 20; use++) {
+        now += Math.floor(life * 0.9);
+        expect(index.takeDue(now, 10)).toEqual({ due: [], more: false });
+        index.move(entry, now + life, now);
+      }
+      expect(index.takeDue(entry.dueAt - 1, 10)).toEqual({ due: [], more: false });
+      expect(index.takeDue(entry.dueAt + PRECISION_MS, 10)).toEqual({ due: [entry], more: false });
+      expect(takeAll(index, entry.dueAt + 10 * life)).toEqual([]);
+    },
+  );
+
+  it('gives an entry that was moved later and then earlier at the earlier end', () => {
+    const index = inexact();
+    const hour = 3_600_000;
+    const entries = [1, 2, 3].map((at) => new Entry(String(at), START + 2 * hour));
+    for (const entry of entries) {
+      index.add(entry, START);
+      index.move(entry, START + 48 * hour, START);
+    }
+    const [before, between, same] = entries as [Entry, Entry, Entry];
+    index.move(before, START + hour, START);
+    index.move(between, START + 24 * hour, START);
+    index.move(same, START + 48 * hour, START);
+    expect(takeAll(index, START + hour - 1)).toEqual([]);
+    expect(takeAll(index, START + hour + PRECISION_MS)).toEqual([before]);
+    expect(takeAll(index, START + 24 * hour - 1)).toEqual([]);
+    expect(takeAll(index, START + 24 * hour + PRECISION_MS)).toEqual([between]);
+    expect(takeAll(index, START + 48 * hour + PRECISION_MS)).toEqual([same]);
+  });
+
+  it('removes an entry that was moved on, and leaves its neighbours', () => {
+    const index = inexact();
+    const [a, b, c] = ['a', 'b', 'c'].map((name) => new Entry(name, START + 5_000)) as [Entry, Entry, Entry];
+    for (const entry of [a, b, c]) index.add(entry, START);
+    for (const entry of [a, b, c]) index.move(entry, START + 3_600_000, START);
+    index.remove(b);
+    expect(takeAll(index, START + 10_000)).toEqual([]);
+    expect(names(takeAll(index, START + 3_700_000))).toEqual(['a', 'c']);
+  });
+
+  type Step =
+    | ['add', number]
+    | ['later' | 'earlier', number, number]
+    | ['remove', number]
+    | ['slice' | 'sweep', number, number];
+  const life = fc.oneof(
+    fc.integer({ min: 0, max: 5_000 }),
+    fc.integer({ min: 0, max: 1e8 }),
+    fc.integer({ min: 0, max: 4e10 }),
+  );
+  const which = fc.nat(1_000);
+  const limit = fc.integer({ min: 1, max: 20 });
+  const step: fc.Arbitrary<Step> = fc.oneof(
+    { weight: 4, arbitrary: fc.tuple(fc.constant('add' as const), life) },
+    { weight: 4, arbitrary: fc.tuple(fc.constant('later' as const), which, life) },
+    { weight: 2, arbitrary: fc.tuple(fc.constant('earlier' as const), which, life) },
+    { weight: 1, arbitrary: fc.tuple(fc.constant('remove' as const), which) },
+    { weight: 2, arbitrary: fc.tuple(fc.constant('slice' as const), life, limit) },
+    { weight: 3, arbitrary: fc.tuple(fc.constant('sweep' as const), life, limit) },
+  );
+
+  it('takes what a plain list says, at most 1,024 ms late, nothing twice and nothing lost', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+        const index = inexact();
+        // Their ends, apart from what the index keeps in the entries.
+        const model = new Map<Entry, number>();
+        let now = START;
+        let added = 0;
+        const take = (entries: Entry[]): void => {
+          for (const entry of entries) {
+            expect(model.get(entry)).toBeLessThanOrEqual(now);
+            expect(entry.bucket).toBeNull();
+            model.delete(entry);
+          }
+        };
+        const move = (at: number, endOf: (end: number) => number): void => {
+          const [entry, end] = [...model][at % Math.max(model.size, 1)] ?? [];
+          if (entry === undefined || end === undefined) return;
+          model.set(entry, endOf(end));
+          index.move(entry, endOf(end), now);
+        };
+        for (const [kind, first, second = 0] of steps) {
+          if (kind === 'add') {
+            const entry = new Entry(String(added++), now + first);
+            model.set(entry, now + first);
+            index.add(entry, now);
+          } else if (kind === 'later') {
+            move(first, (end) => end + second);
+          } else if (kind === 'earlier') {
+            move(first, (end) => Math.max(end - second, now));
+          } else if (kind === 'remove') {
+            const [entry] = [...model.keys()].slice(first % Math.max(model.size, 1));
+            if (entry === undefined) continue;
+            index.remove(entry);
+            model.delete(entry);
+          } else if (kind === 'slice') {
+            // One slice only: others go on where it ended, whatever happens between.
+            now += first;
+            const { due } = index.takeDue(now, second);
+            expect(due.length).toBeLessThanOrEqual(second);
+            take(due);
+          } else {
+            now += first;
+            take(takeAll(index, now, second));
+            for (const end of model.values()) expect(end + PRECISION_MS).toBeGreaterThan(now);
+          }
+        }
+        for (const [{ dueAt }, end] of model) expect(dueAt).toBe(end);
+        const left = takeAll(index, now + 1e13);
+        expect(left).toHaveLength(model.size);
+        expect(new Set(left)).toEqual(new Set(model.keys()));
+        expect(takeAll(index, now + 2e13)).toEqual([]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});

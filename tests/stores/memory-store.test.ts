@@ -436,3 +436,139 @@ describe('timers', () => {
     expect(store.findSync(key)).not.toBeNull();
   });
 });
+
+describe('replace', () => {
+  const pageOf = async ({ store }: ReturnType<typeof storeOf>, owner: string): Promise<string[]> =>
+    (await store.page({ owner, limit: 10 })).records.map(({ key }) => key);
+
+  it('files a session that changes its owner under the new one only, and a session that loses it under none', async () => {
+    const each = storeOf();
+    const { clock, store, add, record } = each;
+    let { version } = await add('a');
+    await add('ada stays', { owner: 'ada' });
+    await add('bob stays', { owner: 'bob' });
+    for (const [owner, ada, bob] of [
+      ['ada', ['a', 'ada stays'], ['bob stays']],
+      ['bob', ['ada stays'], ['a', 'bob stays']],
+      ['bob', ['ada stays'], ['a', 'bob stays']],
+      [undefined, ['ada stays'], ['bob stays']],
+      ['ada', ['a', 'ada stays'], ['bob stays']],
+    ] as const) {
+      const next = record('a', owner === undefined ? {} : { owner });
+      expect(await store.replace(next, version)).toBe(true);
+      ({ version } = next);
+      expect([(await pageOf(each, 'ada')).sort(), (await pageOf(each, 'bob')).sort()]).toEqual([ada, bob]);
+      expect([store.findSync(keyOf('a'))?.owner, await store.count()]).toEqual([owner, 3]);
+    }
+    await clock.advance(HOUR + 2_000);
+    expect([await store.removeExpired(10), await store.count()]).toEqual([3, 0]);
+    expect([await pageOf(each, 'ada'), await pageOf(each, 'bob')]).toEqual([[], []]);
+  });
+
+  it('makes an owner’s session one that goes after those without, and the other way round', async () => {
+    const { store, add, record, names } = storeOf({ maxSessions: 2 });
+    const a = await add('a');
+    const b = await add('b', { owner: 'bob' });
+    await store.replace(record('a', { owner: 'ada' }), a.version);
+    await store.replace(record('b'), b.version);
+    await add('c', { owner: 'eve' });
+    expect((await names()).sort()).toEqual(['a', 'c']);
+  });
+
+  it('that closes a session takes it out of the count and from its owner, once', async () => {
+    for (const owner of [undefined, 'ada']) {
+      const each = storeOf();
+      const { clock, store, add, record } = each;
+      const a = await add('a', { owner: 'ada' });
+      await add('b', { owner: 'ada' });
+      const extra = owner === undefined ? {} : { owner };
+      const closed = record('a', { ...extra, closed: { at: clock.now() }, expiresAt: clock.now() + 60_000 });
+      expect(await store.replace(closed, a.version)).toBe(true);
+      expect([await store.count(), await pageOf(each, 'ada')]).toEqual([1, ['b']]);
+      // It stays as it is.
+      expect(await store.replace(record('a', { owner: 'ada' }), closed.version)).toBe(false);
+      expect(await store.extend(keyOf('a'), clock.now() + HOUR)).toBe(false);
+      expect([await store.count(), store.findSync(keyOf('a'))?.closed]).toEqual([1, closed.closed]);
+      await clock.advance(63_000);
+      expect([await store.removeExpired(10), await store.count()]).toEqual([1, 1]);
+      expect([store.keys(), await pageOf(each, 'ada')]).toEqual([['b'], ['b']]);
+      await store.remove(keyOf('b'));
+      expect(await store.count()).toBe(0);
+    }
+  });
+
+  it.each([
+    ['later', 3 * HOUR],
+    ['earlier', HOUR / 2],
+  ])('that gives a session a %s end has it swept at that one', async (_when, life) => {
+    for (const extra of [{}, { owner: 'ada' }]) {
+      const { clock, store, add, record } = storeOf();
+      const { version } = await add('a', extra);
+      await store.replace(record('a', { ...extra, expiresAt: clock.now() + life }), version);
+      await clock.advance(life - 1);
+      expect([await store.removeExpired(10), store.findSync(keyOf('a')) !== null]).toEqual([0, true]);
+      await clock.advance(1_024);
+      expect([await store.removeExpired(10), await store.count()]).toEqual([1, 0]);
+    }
+  });
+});
+
+describe('a session that is extended', () => {
+  it.each([
+    ['without an owner', {}],
+    ['of a user', { owner: 'ada' }],
+  ])('is neither swept at its old end nor kept after its new one, %s', async (_whose, extra) => {
+    const { clock, store, add, events } = storeOf();
+    await add('a', extra);
+    await add('beside', { ...extra, expiresAt: clock.now() + HOUR });
+    for (let use = 0; use < 5; use++) {
+      await clock.advance(HOUR / 2);
+      expect(await store.extend(keyOf('a'), clock.now() + HOUR)).toBe(true);
+      await store.removeExpired(10);
+      expect(store.findSync(keyOf('a'))).not.toBeNull();
+    }
+    expect([store.keys(), events]).toEqual([['a'], [['expired', handle('beside')]]]);
+    await clock.advance(HOUR - 1);
+    expect([await store.removeExpired(10), store.keys()]).toEqual([0, ['a']]);
+    await clock.advance(1_024);
+    expect([await store.removeExpired(10), store.keys()]).toEqual([1, []]);
+    expect(events.at(-1)).toEqual(['expired', handle('a')]);
+  });
+
+  it('is swept in its turn among thousands that were extended too', async () => {
+    const { clock, store, add } = storeOf();
+    for (let at = 0; at < 2_000; at++) await add(String(at));
+    for (let at = 0; at < 2_000; at += 2) await store.extend(keyOf(String(at)), clock.now() + 2 * HOUR);
+    await clock.advance(HOUR + 2_000);
+    expect([await store.removeExpired(10_000), await store.count()]).toEqual([1_000, 1_000]);
+    expect(store.keys().every((key) => Number(key) % 2 === 0)).toBe(true);
+    await clock.advance(HOUR);
+    expect([await store.removeExpired(10_000), await store.count()]).toEqual([1_000, 0]);
+  });
+
+  it.each([
+    ['without an owner', {}],
+    ['of a user', { owner: 'ada' }],
+  ])(
+    'leaves with maxSessions the place of the first to go to the one that ends first now, %s',
+    async (_whose, extra) => {
+      const { clock, store, add, names, events } = storeOf({ maxSessions: 3 });
+      const started = clock.now();
+      for (const [name, hours] of [
+        ['a', 1],
+        ['b', 2],
+        ['c', 3],
+      ] as const)
+        await add(name, { ...extra, expiresAt: started + hours * HOUR });
+      await store.extend(keyOf('a'), started + 6 * HOUR);
+      await add('d', { ...extra, expiresAt: started + 4 * HOUR });
+      expect((await names()).sort()).toEqual(['a', 'c', 'd']);
+      await store.extend(keyOf('c'), started + 5 * HOUR);
+      await add('e', { ...extra, expiresAt: started + 7 * HOUR });
+      await add('f', { ...extra, expiresAt: started + 8 * HOUR });
+      await add('g', { ...extra, expiresAt: started + 9 * HOUR });
+      expect((await names()).sort()).toEqual(['e', 'f', 'g']);
+      expect(events.map(([, name]) => name)).toEqual(['b', 'd', 'c', 'a'].map(handle));
+    },
+  );
+});
