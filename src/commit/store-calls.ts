@@ -26,8 +26,10 @@ export class StoreCalls {
     this.#breaker = breaker;
     this.#store = store;
     this.#clock = clock;
-    this.#endsAt = since + timeoutMs;
-    this.#lookMs = timeoutMs * (1 - WRITE_SHARE);
+    const now = clock.now();
+    const left = Math.max(since + timeoutMs - now, 0);
+    this.#endsAt = now + left;
+    this.#lookMs = left * (1 - WRITE_SHARE);
   }
 
   /** Waits between two attempts. */

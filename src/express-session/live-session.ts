@@ -6,6 +6,7 @@ import { decodeData, parseData } from '../core/json.js';
 import type { Encoding } from '../commit/bag.js';
 import type { CookieAttributes } from './options.js';
 import { Cookie, Session, type SessionRequest, type StoredSession } from '../stores/session.js';
+import type { Hold } from './hold.js';
 
 /** Who stores and ends the session of a request. */
 export interface Keeper {
@@ -17,6 +18,8 @@ export interface Keeper {
 
 export class LiveSession extends Session {
   readonly #keeper: Keeper;
+  /** What its keeper knows of it. Here, and not in a map of the keeper's, so that the two go together. */
+  #hold: Hold | undefined;
 
   constructor(keeper: Keeper, req: SessionRequest, stored: StoredSession) {
     super(req, stored);
@@ -26,6 +29,15 @@ export class LiveSession extends Session {
   /** Whether a value is one, of this build of the package. */
   static is(value: unknown): value is LiveSession {
     return typeof value === 'object' && value !== null && #keeper in value;
+  }
+
+  /** What a keeper knows of a session, if it is that keeper's. */
+  static holdOf(session: LiveSession, keeper: Keeper): Hold | undefined {
+    return session.#keeper === keeper ? session.#hold : undefined;
+  }
+
+  static keep(session: LiveSession, hold: Hold): void {
+    session.#hold = hold;
   }
 
   override save(callback?: Callback): Promise<void> {

@@ -24,11 +24,11 @@ import { Wire } from './wire.js';
 const NO_LIMITS = { bytes: Infinity, depth: Infinity, keys: Infinity };
 const NOTHING_HAPPENED = { created: () => undefined, committed: () => undefined, conflict: () => undefined };
 
-/** Those of requests that have no response; the others stand behind its gate. */
+/** Those of requests without a response, and of those that failed; the others stand behind the response's gate. */
 const visits = new WeakMap<IncomingMessage, Visit>();
 
 const visitOf = (req: IncomingMessage): Visit | undefined =>
-  ResponseGate.partiesOf(req).find((party) => party instanceof Visit) ?? visits.get(req);
+  ResponseGate.partiesOf(req).findLast((party) => party instanceof Visit) ?? visits.get(req);
 
 /**
  * Sessions as express-session offers them, on `req.session`.
@@ -81,6 +81,7 @@ export function session(options: SessionOptions | null = null): Handler {
       next();
     };
     const fail = (error: unknown): void => {
+      visits.set(req, visit);
       next(causeOf(error));
     };
     if (!settings.load(req)) {

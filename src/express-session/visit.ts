@@ -45,7 +45,6 @@ export class Visit implements GateParty, Keeper {
   readonly #next: Next;
   /** A new session is stored though nobody wrote to it. */
   #savesNew: boolean;
-  readonly #holds = new Map<LiveSession, Hold>();
   /** The session that the request has, or had when it was taken away. */
   #current: LiveSession | null = null;
   #isLoaded = false;
@@ -90,7 +89,7 @@ export class Visit implements GateParty, Keeper {
   /** Whether something was changed after the response began to leave. */
   get isLate(): boolean {
     const { session } = this.#req;
-    const hold = LiveSession.is(session) ? this.#holds.get(session) : undefined;
+    const hold = LiveSession.is(session) ? LiveSession.holdOf(session, this) : undefined;
     try {
       return hold !== undefined && !hold.isNew && !hold.isEnded && hold.look().isPending;
     } catch {
@@ -192,7 +191,7 @@ export class Visit implements GateParty, Keeper {
         'req.session was replaced. Change its keys; regenerate() or destroy() begin anew.',
       );
     // It came by another middleware, after ours was ended.
-    if (session.req === this.#req && !this.#holds.has(session)) return;
+    if (session.req === this.#req && LiveSession.holdOf(session, this) === undefined) return;
     const hold = this.#holdOf(session);
     // A use: express-session's `touch()`.
     cookieOf(session).maxAge = cookieOf(session).originalMaxAge;
@@ -263,13 +262,13 @@ export class Visit implements GateParty, Keeper {
   }
 
   #put(session: LiveSession, hold: Hold): void {
-    this.#holds.set(session, hold);
+    LiveSession.keep(session, hold);
     this.#current = session;
     this.#req.session = session;
   }
 
   #holdOf(session: LiveSession): Hold {
-    const hold = this.#holds.get(session);
+    const hold = LiveSession.holdOf(session, this);
     if (hold !== undefined) return hold;
     throw new SessionError('ERR_SESSION_ASSIGN', "req.session is another request's session.");
   }

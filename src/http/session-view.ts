@@ -60,8 +60,7 @@ export class SessionView {
   /** Commits under way, and the text that the last of them stored. */
   #underWay = 0;
   #stored: string | null = null;
-  /** Those who wait until none is. */
-  #waiting: (() => void)[] | null = null;
+  #idle: Promise<unknown> = DONE;
 
   /** @param startedAt When the request came. @param present Makes `req.session` of data. */
   constructor(engine: Engine, req: IncomingMessage, startedAt: number, present: (data: object) => object) {
@@ -113,9 +112,9 @@ export class SessionView {
     return text === this.refused ? null : text;
   }
 
-  /** Settles when no commit is under way. */
-  idle(): Promise<void> {
-    return this.isIdle ? Promise.resolve() : new Promise((resolve) => (this.#waiting ??= []).push(resolve));
+  /** Settles when the commits that are under way have settled, and whoever awaits them was told. */
+  idle(): Promise<unknown> {
+    return this.#idle;
   }
 
   get isIdle(): boolean {
@@ -157,8 +156,12 @@ export class SessionView {
     const move = isPlain ? PLAIN : moveOf(idleMs, meta);
     this.newIdle = undefined;
     this.#underWay++;
+    const commit = this.#engine.lanes.write(session, change, move);
+    const before = this.#idle;
+    const after = (): Promise<unknown> => before;
+    this.#idle = commit.then(after, after);
     try {
-      const committed = await this.#engine.lanes.write(session, change, move);
+      const committed = await commit;
       const text = change.kind === 'text' ? change : change.before;
       if (text !== undefined) bag.land(text.base, text.mine);
       this.#become('live', session);
@@ -174,21 +177,16 @@ export class SessionView {
       else if (session.record === null) this.#become('absent', session);
       throw error;
     } finally {
-      if (--this.#underWay === 0) this.#rest(bag);
+      if (--this.#underWay === 0) {
+        bag.settle(this.#stored);
+        this.#stored = null;
+      }
     }
   }
 
   /** A destroy or regenerate may have put another session in its place by then. */
   #become(state: State, session: SessionTarget): void {
     if (this.session === session) this.state = state;
-  }
-
-  /** No commit is under way any more. */
-  #rest(bag: Bag): void {
-    const stored = this.#stored;
-    this.#stored = null;
-    for (const resolve of this.#waiting?.splice(0) ?? []) resolve();
-    bag.settle(stored);
   }
 
   /** Whether the session was read from the store and not begun by this request. */
@@ -387,6 +385,8 @@ export class SessionView {
     this.state = 'live';
   }
 }
+
+const DONE = Promise.resolve();
 
 /** A write that changes nothing but the data. */
 const PLAIN: Move = {};

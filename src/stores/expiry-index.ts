@@ -7,7 +7,7 @@
 
 /** What the index needs of an entry, and keeps in it. */
 export interface Indexed {
-  /** When the entry ends, epoch ms. Changed through `move` only. */
+  /** When the entry ends, epoch ms. Changed by `move`, or while it is not in the index. */
   dueAt: number;
   bucket: Bucket | null;
   previous: Indexed | null;

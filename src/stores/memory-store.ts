@@ -78,6 +78,8 @@ class Entry implements Indexed {
 
   /** Everything but when it ends, which is the index's to know. */
   take(record: SessionRecord): void {
+    // Before anything is taken: it throws for what cannot be copied.
+    const meta = record.meta && structuredClone(record.meta);
     this.data = flat(record.data);
     this.version = record.version;
     this.createdAt = record.createdAt;
@@ -85,7 +87,7 @@ class Entry implements Indexed {
     this.idleMs = record.idleMs;
     this.ownExpiry = record.expiresAt !== null;
     this.owner = record.owner;
-    this.meta = record.meta && structuredClone(record.meta);
+    this.meta = meta;
     this.closed = record.closed && { ...record.closed };
   }
 
