@@ -121,6 +121,8 @@ export class Bag {
   /** Takes over what was stored when the last commit under way has ended; `null`: none of them stored anything. */
   settle(stored: string | null): void {
     if (stored !== null) {
+      // What a commit stored is written as JSON.stringify() does.
+      this.#raw = null;
       const sent = this.#failed ? this.#withLanded() : this.#sent;
       rebase(this.live, sent, stored);
       this.#base = stored === sent ? stored : this.#encoding.takenOver(stored, sent);
