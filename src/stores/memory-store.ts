@@ -55,6 +55,8 @@ class Entry implements Indexed {
   bucket: Bucket | null = null;
   previous: Indexed | null = null;
   next: Indexed | null = null;
+  /** Its place in the listing order. */
+  slot = -1;
   key: SessionKey;
   data = '';
   version = '';
@@ -70,16 +72,13 @@ class Entry implements Indexed {
   constructor(
     record: SessionRecord,
     public dueAt: number,
-    public slot: number,
   ) {
     this.key = record.key;
-    this.take(record);
+    this.take(record, copyOf(record.meta));
   }
 
   /** Everything but when it ends, which is the index's to know. */
-  take(record: SessionRecord): void {
-    // Before anything is taken: it throws for what cannot be copied.
-    const meta = record.meta && structuredClone(record.meta);
+  take(record: SessionRecord, meta: SessionMeta | undefined): void {
     this.data = flat(record.data);
     this.version = record.version;
     this.createdAt = record.createdAt;
@@ -107,6 +106,8 @@ class Entry implements Indexed {
     };
   }
 }
+
+const copyOf = (meta: SessionMeta | undefined): SessionMeta | undefined => meta && structuredClone(meta);
 
 const CURSOR = /^(0|[1-9]\d{0,14})$/;
 
@@ -194,10 +195,10 @@ export class MemoryStore extends RecordStore {
 
   override insert(record: SessionRecord): Promise<boolean> {
     if (this.#living(record.key) !== undefined) return NO;
+    const entry = new Entry(record, this.#dueAt(record.expiresAt, record.deadlineAt));
     if (this.#entries.size >= this.#maxSessions) this.#evictOne();
-    const slot = this.#freeSlots.pop() ?? this.#slots.length;
-    const entry = new Entry(record, this.#dueAt(record.expiresAt, record.deadlineAt), slot);
-    this.#slots[slot] = entry;
+    entry.slot = this.#freeSlots.pop() ?? this.#slots.length;
+    this.#slots[entry.slot] = entry;
     this.#entries.set(entry.key, entry);
     this.#index(entry);
     return YES;
@@ -206,10 +207,12 @@ export class MemoryStore extends RecordStore {
   override replace(record: SessionRecord, expectedVersion: string): Promise<boolean> {
     const entry = this.#living(record.key);
     if (entry === undefined || entry.closed !== undefined || entry.version !== expectedVersion) return NO;
+    // It throws for what cannot be copied: before anything is changed.
+    const meta = copyOf(record.meta);
     const dueAt = this.#dueAt(record.expiresAt, record.deadlineAt);
     const isFiledElsewhere = record.owner !== entry.owner || record.closed !== undefined;
     if (isFiledElsewhere) this.#unindex(entry);
-    entry.take(record);
+    entry.take(record, meta);
     if (isFiledElsewhere) {
       entry.dueAt = dueAt;
       this.#index(entry);
