@@ -44,8 +44,8 @@ const { values, positionals } = parseArgs({
   },
 });
 const { quick: isQuick, profile } = values;
-const rounds = Number(values.rounds ?? (isQuick ? 3 : 7));
-const requests = Number(values.requests ?? (isQuick ? 800 : 3_500));
+const rounds = Number(values.rounds ?? (isQuick ? 3 : 5));
+const requests = Number(values.requests ?? (isQuick ? 800 : 3_000));
 const only = values.only?.split(',') ?? (isQuick ? JUDGED : NAMES);
 const isCount = (count) => Number.isSafeInteger(count) && count >= 1;
 const isKnown =
