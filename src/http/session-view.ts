@@ -152,8 +152,7 @@ export class SessionView {
     const session = this.session as SessionTarget;
     const bag = this.bag as Bag;
     const idleMs = this.newIdle;
-    const isPlain = idleMs === undefined && meta === undefined;
-    const move = isPlain ? PLAIN : moveOf(idleMs, meta);
+    const move = moveOf(idleMs, meta);
     this.newIdle = undefined;
     this.#underWay++;
     const commit = this.#engine.lanes.write(session, change, move);
@@ -391,10 +390,10 @@ const DONE = Promise.resolve();
 /** A write that changes nothing but the data. */
 const PLAIN: Move = {};
 
-const moveOf = (idleMs: number | undefined, meta: Move['meta']): Move => ({
-  ...(idleMs === undefined ? null : { idleMs }),
-  ...(meta === undefined ? null : { meta }),
-});
+function moveOf(idleMs: number | undefined, meta: Move['meta']): Move {
+  if (idleMs === undefined && meta === undefined) return PLAIN;
+  return { ...(idleMs === undefined ? null : { idleMs }), ...(meta === undefined ? null : { meta }) };
+}
 
 /** @throws {SessionError} ERR_SESSION_NO_RESPONSE or ERR_SESSION_HEADERS_SENT */
 export function assertMayBegin(beginning: Beginning): void {

@@ -127,4 +127,5 @@ it('keeps a record whole where the one in its place cannot be copied', async () 
   const next = record('k', { data: '{}', owner: 'eve', meta: { device: () => 1 } });
   expect(() => store.replace(next, before.version)).toThrow('could not be cloned');
   expect(store.findSync(keyOf('k'))).toEqual(before);
+  expect((await store.page({ owner: 'ada', limit: 9 })).records).toEqual([before]);
 });
