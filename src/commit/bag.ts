@@ -53,6 +53,8 @@ export class Bag {
   /** The text of the store, as long as nobody knows whether JSON.stringify() writes the same data so. */
   #raw: string | null = null;
   #failed = false;
+  /** What of it the handler holds and may change unseen: nothing, all, or values of keys, each as its text was by then. */
+  #shared: Map<string, string> | 'all' | null = null;
   /** What commits stored since the base, each as the texts before and after. */
   #landed: (readonly [base: string, mine: string])[] = [];
 
@@ -65,6 +67,30 @@ export class Bag {
     this.#encoding = encoding;
     this.#base = this.#sent = base;
     if (isRaw) this.#raw = base;
+  }
+
+  /** The handler gets the value of a key. Its text costs less than that of all when the response leaves. */
+  share(key: string): void {
+    const value = this.live[key];
+    if (typeof value !== 'object' || value === null || this.#shared === 'all') return;
+    this.#shared ??= new Map();
+    if (!this.#shared.has(key)) this.#shared.set(key, JSON.stringify(value));
+  }
+
+  /** The handler has the object itself, or what it has put into it. */
+  shareAll(): void {
+    this.#shared = 'all';
+  }
+
+  /** Whether the handler may have changed what it holds: where not, nothing is pending but what it was told of. */
+  get mayDiffer(): boolean {
+    if (this.#shared === null || this.#shared === 'all') return this.#shared !== null;
+    try {
+      for (const [key, text] of this.#shared) if (JSON.stringify(this.live[key]) !== text) return true;
+      return false;
+    } catch {
+      return true;
+    }
   }
 
   /** The data as text. @throws {SessionError} if it cannot be stored */
@@ -105,6 +131,8 @@ export class Bag {
   send(text: string): string {
     const base = this.#sent;
     this.#sent = text;
+    // The values have other texts by now, or get them when the commit has landed.
+    if (this.#shared !== null) this.#shared = 'all';
     return base;
   }
 

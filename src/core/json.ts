@@ -39,10 +39,11 @@ export function checkKey(key: unknown): asserts key is string {
  * ERR_SESSION_TOO_LARGE, at once, whatever the data is: circular, a BigInt, a getter that throws.
  */
 export function encodeData(data: object, limits: DataLimits = DEFAULT_LIMITS): string {
-  const budget = { keys: limits.keys, limits };
+  const budget = { keys: limits.keys, limits, top: '' };
   for (const key of Object.keys(data)) {
     checkKey(key);
-    spendKey(budget, key);
+    budget.top = key;
+    spendKey(budget);
     try {
       checkValue((data as Record<string, unknown>)[key], key, 2, budget);
     } catch (error) {
@@ -125,6 +126,8 @@ export function decoded(text: string): { data: Record<string, unknown>; isWhole:
 interface Budget {
   keys: number;
   readonly limits: DataLimits;
+  /** The key of the session that is looked at. */
+  top: string;
 }
 
 /** Refuses what JSON would drop, change or choke on: what is stored must come back as it was. */
@@ -146,7 +149,7 @@ function checkValue(value: unknown, path: string, depth: number, budget: Budget)
   if (depth > budget.limits.depth) {
     throw new SessionError(
       'ERR_SESSION_TOO_DEEP',
-      `The session key "${topOf(path)}" is circular or nested deeper than ${String(budget.limits.depth)} levels.`,
+      `The session key "${budget.top}" is circular or nested deeper than ${String(budget.limits.depth)} levels.`,
     );
   }
   if (Array.isArray(value)) {
@@ -167,8 +170,8 @@ function checkValue(value: unknown, path: string, depth: number, budget: Budget)
   if (lossy !== undefined) throw cannotHold(path, `a ${lossy}`);
   for (const key of Object.keys(value)) {
     if (key === '__proto__')
-      throw new SessionError('ERR_SESSION_KEY', `The session key "${topOf(path)}" holds a "__proto__" key.`);
-    spendKey(budget, topOf(path));
+      throw new SessionError('ERR_SESSION_KEY', `The session key "${budget.top}" holds a "__proto__" key.`);
+    spendKey(budget);
     checkValue((value as Record<string, unknown>)[key], `${path}.${key}`, depth + 1, budget);
   }
 }
@@ -187,15 +190,13 @@ function lossyName(value: object): string | undefined {
   return undefined;
 }
 
-function spendKey(budget: Budget, key: string): void {
+function spendKey(budget: Budget): void {
   if (--budget.keys >= 0) return;
   throw new SessionError(
     'ERR_SESSION_TOO_MANY_KEYS',
-    `The session has more than ${String(budget.limits.keys)} keys; the one that passed the limit is in "${key}".`,
+    `The session has more than ${String(budget.limits.keys)} keys; the one that passed the limit is in "${budget.top}".`,
   );
 }
-
-const topOf = (path: string): string => /^[^.[]*/.exec(path)?.[0] ?? path;
 
 function cannotHold(path: string, what: string): SessionError {
   return new SessionError(

@@ -36,13 +36,14 @@ export class Hold {
     return this.target.record === null;
   }
 
-  /** Whether its data was modified, and whether there is something to store. @throws {SessionError} if it cannot be stored */
-  look(): { isModified: boolean; isPending: boolean } {
+  /**
+   * Its text, whether its data was modified, and whether there is something to store.
+   * @throws {SessionError} if it cannot be stored
+   */
+  look(): { text: string; isModified: boolean; isPending: boolean } {
     const data = dataText(this.#session);
-    return {
-      isModified: data !== this.original,
-      isPending: !this.#bag.isSent(wholeText(this.#session, data)),
-    };
+    const text = wholeText(this.#session, data);
+    return { text, isModified: data !== this.original, isPending: !this.#bag.isSent(text) };
   }
 
   /** When the session ends by its cookie, epoch ms; `null`: the store's word. */
@@ -52,11 +53,14 @@ export class Hold {
     return Number.isNaN(at) ? null : at;
   }
 
-  /** @throws {SessionError} ERR_SESSION_ENDED, and whatever the commit says */
-  async store(lanes: Lanes): Promise<void> {
+  /**
+   * @param text Its text now, which is costly, from who has it.
+   * @throws {SessionError} ERR_SESSION_ENDED, and whatever the commit says
+   */
+  async store(lanes: Lanes, text?: string): Promise<void> {
     const { expiresAt, isNew } = this;
     if (this.isEnded) throw sessionEnded();
-    const mine = this.#bag.encode();
+    const mine = text ?? this.#bag.encode();
     const base = this.#bag.send(mine);
     const { originalMaxAge } = cookieOf(this.#session);
     // Its own end is imposed only where this request set one: another one may have given the session a longer life.

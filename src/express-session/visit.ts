@@ -195,10 +195,10 @@ export class Visit implements GateParty, Keeper {
     const hold = this.#holdOf(session);
     // A use: express-session's `touch()`.
     cookieOf(session).maxAge = cookieOf(session).originalMaxAge;
-    const { isModified, isPending } = hold.look();
+    const { text, isModified, isPending } = hold.look();
     const isDue = (): boolean => this.#isCookieDue(session, sessionID, isModified);
-    if (hold.isNew ? this.#savesNew || isModified : isPending) await this.#store(hold);
-    else if (!hold.isNew) await this.#keepAlive(hold, isDue());
+    if (hold.isNew ? this.#savesNew || isModified : isPending) await this.#store(hold, text);
+    else if (!hold.isNew) await this.#keepAlive(hold, isDue(), text);
     if (isDue()) this.#leaving = session;
   }
 
@@ -281,9 +281,9 @@ export class Visit implements GateParty, Keeper {
   }
 
   /** A change of a session that was ended elsewhere is dropped: it brings nothing back and harms no response (P2). */
-  async #store(hold: Hold): Promise<void> {
+  async #store(hold: Hold, text: string): Promise<void> {
     try {
-      await hold.store(this.#backend.lanes);
+      await hold.store(this.#backend.lanes, text);
     } catch (error) {
       if (!hasCode(error, 'ERR_SESSION_ENDED')) throw error;
       this.#isInterrupted = true;
@@ -291,12 +291,12 @@ export class Visit implements GateParty, Keeper {
   }
 
   /** A session that did not change: stored all the same, or kept from expiring. */
-  async #keepAlive(hold: Hold, isTold: boolean): Promise<void> {
+  async #keepAlive(hold: Hold, isTold: boolean, text: string): Promise<void> {
     const { resave, touchAfter, clock } = this.#settings;
     const { target, isSaved, expiresAt } = hold;
     const record = target.record as SessionRecord;
     if (resave && !isSaved && this.#backend.isForeign) {
-      await this.#store(hold);
+      await this.#store(hold, text);
       return;
     }
     if (this.#cookieId !== this.#req.sessionID) return;

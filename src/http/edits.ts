@@ -29,6 +29,8 @@ export class Edits {
           'ERR_SESSION_VALUE',
           `The session cannot hold ${typeof value} at "${key}"; use delete().`,
         );
+      // The handler has it as well.
+      if (typeof value === 'object') bag.shareAll();
     }
     Object.assign(live, values);
     await this.save(beginning, (isSent) => {

@@ -16,13 +16,10 @@ const FOLLOW_MS = 300_000;
 /** After so long without a request that brings the new id, it was lost on its way: the session gets another one. */
 const LOST_MS = 30_000;
 
-/**
- * Stores what the handler changed on `req.session`, or keeps the session from expiring.
- * @param isShared Whether the handler has an object that it may have changed.
- */
-export async function settle(engine: Engine, view: SessionView, isShared: boolean): Promise<void> {
+/** Stores what the handler changed on `req.session`, or keeps the session from expiring. */
+export async function settle(engine: Engine, view: SessionView): Promise<void> {
   if (view.unreadable !== null) return;
-  const text = isShared ? view.pending() : null;
+  const text = view.mayDiffer ? view.pending() : null;
   const work = text === null ? keepAlive(engine, view) : commit(engine, view, text);
   if (work !== undefined) await work;
   const { record } = view;

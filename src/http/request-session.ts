@@ -50,8 +50,6 @@ export class RequestSession implements GateParty {
   #made: { readonly view: SessionView; readonly edits: Edits } | null = null;
   #loading: Promise<void> | null = null;
   #used = false;
-  /** The handler has an object of the data, whose changes nobody tells. Without one there is nothing to look for. */
-  #isShared: boolean;
   /** The response is leaving: no cookie can be added any more. */
   #sealed = false;
   /** What was changed before the response left is stored. */
@@ -66,8 +64,6 @@ export class RequestSession implements GateParty {
     this.#req = req;
     this.#res = res;
     this.#beganAt = engine.config.clock.now();
-    // What it makes of the data is a change too.
-    this.#isShared = engine.config.schema !== undefined;
   }
 
   /** Made when the session is used: most requests of many applications do not. */
@@ -125,14 +121,17 @@ export class RequestSession implements GateParty {
 
   /** `req.session`. @throws {SessionError} ERR_SESSION_NOT_LOADED where the store needs a promise to be asked */
   get object(): object {
-    this.#isShared = true;
-    return this.#bag().live;
+    const bag = this.#bag();
+    bag.shareAll();
+    return bag.live;
   }
 
   /** A value of the session. */
   value(key: string): unknown {
-    const { live } = this.#bag();
-    return Object.hasOwn(live, key) ? this.#share(live[key]) : undefined;
+    const bag = this.#bag();
+    if (!Object.hasOwn(bag.live, key)) return undefined;
+    bag.share(key);
+    return bag.live[key];
   }
 
   has(key: string): boolean {
@@ -141,8 +140,9 @@ export class RequestSession implements GateParty {
 
   /** All of them, in an object of its own. */
   get all(): Record<string, unknown> {
-    this.#isShared = true;
-    return { ...this.#bag().live };
+    const bag = this.#bag();
+    bag.shareAll();
+    return { ...bag.live };
   }
 
   /** The id, if there is a session. */
@@ -166,7 +166,6 @@ export class RequestSession implements GateParty {
 
   /** Sets keys and stores them. On a rejection the old values are back. */
   set(values: Record<string, unknown>): Promise<void> {
-    for (const key of Object.keys(values)) this.#share(values[key]);
     return this.#call((beginning) => this.#edits.set(values, beginning));
   }
 
@@ -298,11 +297,6 @@ export class RequestSession implements GateParty {
     if (this.#view.unreadable !== null) throw this.#view.unreadable as Error;
   }
 
-  #share<T>(value: T): T {
-    if (typeof value === 'object' && value !== null) this.#isShared = true;
-    return value;
-  }
-
   /** The data, read at once if need be. */
   #bag(): Bag {
     this.#used = true;
@@ -377,7 +371,7 @@ export class RequestSession implements GateParty {
     await Promise.resolve();
     await this.#open?.settled();
     try {
-      if (this.#view.degradedBy === null) await settle(this.#engine, this.#view, this.#isShared);
+      if (this.#view.degradedBy === null) await settle(this.#engine, this.#view);
     } catch (error) {
       this.#degrade(error);
     }

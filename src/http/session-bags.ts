@@ -54,7 +54,9 @@ export class SessionBags {
     const stored = decodeData(data);
     const text = JSON.stringify(stored);
     // What the schema or migrate() makes of it is a change, which is stored with the response.
-    return this.#bag(this.#present(schema.read(stored, meta?.schema ?? 0)), text);
+    const bag = this.#bag(this.#present(schema.read(stored, meta?.schema ?? 0)), text);
+    bag.shareAll();
+    return bag;
   }
 
   #bag(live: object, base: string, isRaw = false): Bag {

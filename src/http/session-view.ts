@@ -104,6 +104,11 @@ export class SessionView {
     if (this.state === 'unread') this.#holdNothing('temporary');
   }
 
+  /** Whether anything may be pending. */
+  get mayDiffer(): boolean {
+    return this.newIdle !== undefined || this.bag?.mayDiffer === true;
+  }
+
   /** The text of what no commit has been handed yet, unless the handler was told that it cannot be stored; or null. */
   pending(): string | null {
     if (this.bag === null) return null;

@@ -78,6 +78,23 @@ describe.each([
       },
       { n: 1, cart: [1, 2], user: { name: { first: 'Ada' } } },
     ],
+    [
+      'an object that was got again after it was changed',
+      async (sessions, req) => {
+        ((await sessions.get(req, 'cart')) as number[]).push(2);
+        await sessions.get(req, 'cart');
+      },
+      { n: 1, cart: [1, 2], user: { name: { first: 'Ada' } } },
+    ],
+    [
+      'one of two objects that were got',
+      async (sessions, req) => {
+        await sessions.get(req, 'user');
+        ((await sessions.get(req, 'cart')) as number[]).push(2);
+        await sessions.get(req, 'user');
+      },
+      { n: 1, cart: [1, 2], user: { name: { first: 'Ada' } } },
+    ],
   ])('stores with the response a change of %s', async (_what, work, expected) => {
     const first = { n: 1, cart: [1], user: { name: { first: 'Ada' } } };
     const { asked, stored } = await visit(setting, first, work);
@@ -108,6 +125,74 @@ describe.each([
     expect(stored).toEqual([{ n: 1, cart: [1, 2] }]);
     expect(asked.filter((name) => name === 'replace').length).toBeGreaterThan(1);
     expect(asked.at(-1)).toBe('replace');
+  });
+
+  it.each<[string, Work]>([
+    [
+      'a set() of another key',
+      async (sessions, req) => {
+        const cart = (await sessions.get(req, 'cart')) as number[];
+        await sessions.set(req, 'n', 2);
+        cart.push(2);
+      },
+    ],
+    [
+      'a set() of another key that nobody awaits',
+      async (sessions, req) => {
+        const cart = (await sessions.get(req, 'cart')) as number[];
+        void sessions.set(req, 'n', 2);
+        cart.push(2);
+      },
+    ],
+    [
+      'an update() of another key',
+      async (sessions, req) => {
+        const cart = (await sessions.get(req, 'cart')) as number[];
+        await sessions.update(req, 'n', () => 2);
+        cart.push(2);
+      },
+    ],
+    [
+      'a login that keeps the data',
+      async (sessions, req) => {
+        await sessions.login(req, 'ada', { keepData: true });
+        await sessions.set(req, 'n', 2);
+        ((await sessions.get(req, 'cart')) as number[]).push(2);
+      },
+    ],
+    [
+      'a set() that was refused',
+      async (sessions, req) => {
+        const cart = (await sessions.get(req, 'cart')) as number[];
+        await expect(sessions.set(req, 'n', 1n)).rejects.toMatchObject({ code: 'ERR_SESSION_VALUE' });
+        cart.push(2);
+        await sessions.set(req, 'n', 2);
+      },
+    ],
+  ])('stores a change of an object that get() returned before or after %s', async (_what, work) => {
+    const { stored } = await visit(setting, { n: 1, cart: [1] }, work);
+    expect(stored).toEqual([{ n: 2, cart: [1, 2] }]);
+  });
+
+  it('writes nothing where an object that get() returned is as it was in the end', async () => {
+    const { asked } = await visit(setting, { n: 1, cart: [1] }, async (sessions, req) => {
+      const cart = (await sessions.get(req, 'cart')) as number[];
+      cart.push(2);
+      await Promise.resolve();
+      cart.pop();
+    });
+    expect(asked).toEqual([find]);
+  });
+
+  it.each<[string, (cart: unknown[]) => void]>([
+    ['a BigInt', (cart) => cart.push(1n)],
+    ['itself', (cart) => cart.push(cart)],
+  ])('fails the response where an object that get() returned holds %s by then', async (_what, spoil) => {
+    const { status, stored } = await visit(setting, { n: 1, cart: [1] }, async (sessions, req) => {
+      spoil((await sessions.get(req, 'cart')) as unknown[]);
+    });
+    expect(status).toBe(500);
+    expect(stored).toEqual([{ n: 1, cart: [1] }]);
   });
 
   it('begins a session with an object that was handed to set(), and stores what became of it', async () => {
@@ -191,7 +276,9 @@ describe.each([
     try {
       expect(await texts((sessions, req) => sessions.has(req, 'cart'))).toBe(0);
       expect(await texts((sessions, req) => sessions.get(req, 'n'))).toBe(0);
-      expect(await texts((sessions, req) => sessions.get(req, 'cart'))).toBeGreaterThan(0);
+      // Of the value alone.
+      expect(await texts((sessions, req) => sessions.get(req, 'cart'))).toBe(0);
+      expect(await texts((sessions, req) => sessions.all(req))).toBeGreaterThan(0);
     } finally {
       process.env['NODE_ENV'] = environment;
     }
