@@ -11,9 +11,10 @@ import { printProfile } from './profile.mjs';
 
 /** Requests in a millisecond: one that waits for a disk or a database stops when the time is over that this would take. */
 const PACE = 8;
-/** Of each workload: with fewer V8 has compiled nothing of what is measured. */
-const WARM_UP = 1_500;
-/** That warms up for longer: the packages that wait are as cold as the others. */
+/** Requests of each workload before the first round: with fewer, V8 still compiles while it is measured. */
+const WARM_UP = 4_000;
+/** Of one that waits: most of its time is not JavaScript's. Four times as long as it may take in a round. */
+const WARM_UP_WAITING = 1_500;
 const WARM_UP_TIMES = 4;
 const WORKLOAD_NAMES = Object.keys(WORKLOADS);
 
@@ -49,9 +50,8 @@ export async function measure({ title, bytes, connections, names, requests, roun
   for (let round = 0; round <= rounds; round++) {
     for (const workload of WORKLOAD_NAMES)
       for (const app of inOrder(apps, round)) {
-        const count = round === 0 ? Math.max(WARM_UP, requests) : requests;
-        const milliseconds = app.isWaiting ? (count / PACE) * (round === 0 ? WARM_UP_TIMES : 1) : Infinity;
-        const figures = await cell(app, workload, { count, milliseconds }, engines.get(app.engine));
+        const limits = round === 0 ? warmUp(app) : limitsOf(app, requests);
+        const figures = await cell(app, workload, limits, engines.get(app.engine));
         // Round 0 warms up.
         if (round > 0) add(results.get(app.name).cells[workload], figures);
       }
@@ -66,6 +66,14 @@ export async function measure({ title, bytes, connections, names, requests, roun
   if (names.includes(profile)) printProfile(`${profile}, ${title}`, directoryOf('profile'));
   temporary.remove();
   return { results, versions };
+}
+
+const limitsOf = ({ isWaiting }, count) => ({ count, milliseconds: isWaiting ? count / PACE : Infinity });
+
+function warmUp(app) {
+  if (!app.isWaiting) return limitsOf(app, WARM_UP);
+  const { count, milliseconds } = limitsOf(app, WARM_UP_WAITING);
+  return { count, milliseconds: milliseconds * WARM_UP_TIMES };
 }
 
 async function startEngines(wanted) {
