@@ -48,6 +48,8 @@ async function joined(modules, format) {
   const bundle = await rollup({
     input: Object.fromEntries(entries.map((entry) => [entry, resolve(modules, `${entry}.js`)])),
     external: (id) => !/^[./]/.test(id),
+    // It would drop calls whose answer nobody uses, e.g. the one that flattens a text.
+    treeshake: false,
     plugins: [
       {
         name: 'modules of tsc',

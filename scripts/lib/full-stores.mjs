@@ -170,18 +170,28 @@ class Sample {
   }
 }
 
-/** @param prepare Returns the touch of an id: only that is timed. */
+/** @param prepare Returns the touch of an id: only that is timed. Twice: looking at the clock for each takes as long as one. */
 async function touchAll(watch, sample, prepare) {
-  let touchMs = 0;
-  const times = await watch.during(async () => {
-    for (let index = 0; index < sample.size; index++) {
-      const touch = prepare(sample.id(index));
-      const startedAt = performance.now();
-      await watch.slice(touch);
-      touchMs += performance.now() - startedAt;
-      if (index % 500 === 0) await nextTurn();
+  const inBlocks = async (work) => {
+    for (let from = 0; from < sample.size; from += 500) {
+      const touches = [];
+      for (let index = from; index < Math.min(from + 500, sample.size); index++)
+        touches.push(prepare(sample.id(index)));
+      await work(touches);
+      await nextTurn();
     }
+  };
+  let touchMs = 0;
+  await inBlocks(async (touches) => {
+    const startedAt = performance.now();
+    for (const touch of touches) await touch();
+    touchMs += performance.now() - startedAt;
   });
+  const times = await watch.during(() =>
+    inBlocks(async (touches) => {
+      for (const touch of touches) await watch.slice(touch);
+    }),
+  );
   return { ...times, touchUs: (touchMs * 1_000) / sample.size };
 }
 

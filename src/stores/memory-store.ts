@@ -50,29 +50,31 @@ export const memoryStoreSchema = (fields: Fields) => {
   });
 };
 
-/** A stored session and its place in the indexes: one object, because there may be millions. */
+/**
+ * A stored session and its place in the indexes: one object, because there may be millions. What a touch looks at comes
+ * first: among millions, each line of the processor's cache counts.
+ */
 class Entry implements Indexed {
-  bucket: Bucket | null = null;
-  previous: Indexed | null = null;
-  next: Indexed | null = null;
-  /** Its place in the listing order. */
-  slot = -1;
-  key: SessionKey;
-  data = '';
-  version = '';
-  createdAt = 0;
+  dueAt: number;
   deadlineAt: number | null = null;
-  idleMs: number | null = null;
   /** False: the record says null and `dueAt` is the store's word. */
   ownExpiry = true;
   owner: string | undefined;
-  meta: SessionMeta | undefined;
   closed: Closed | undefined;
+  data = '';
+  version = '';
+  createdAt = 0;
+  idleMs: number | null = null;
+  meta: SessionMeta | undefined;
+  key: SessionKey;
+  /** Its place in the listing order. */
+  slot = -1;
+  bucket: Bucket | null = null;
+  previous: Indexed | null = null;
+  next: Indexed | null = null;
 
-  constructor(
-    record: SessionRecord,
-    public dueAt: number,
-  ) {
+  constructor(record: SessionRecord, dueAt: number) {
+    this.dueAt = dueAt;
     this.key = record.key;
     this.take(record, copyOf(record.meta));
   }
@@ -223,12 +225,13 @@ export class MemoryStore extends RecordStore {
   }
 
   override extend(key: SessionKey, expiresAt: number | null): Promise<boolean> {
-    const entry = this.#living(key);
+    const now = this.clock.now();
+    const entry = this.#living(key, now);
     if (entry === undefined || entry.closed !== undefined) return NO;
     const dueAt = this.#dueAt(expiresAt, entry.deadlineAt);
     if (dueAt > entry.dueAt) {
       entry.ownExpiry = expiresAt !== null;
-      this.#indexOf(entry).move(entry, dueAt, this.clock.now());
+      this.#indexOf(entry).move(entry, dueAt, now);
     }
     return YES;
   }
@@ -310,17 +313,17 @@ export class MemoryStore extends RecordStore {
   }
 
   /** The entry of a key unless its time is over, in which case it goes. */
-  #living(key: SessionKey): Entry | undefined {
+  #living(key: SessionKey, now = this.clock.now()): Entry | undefined {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
-    if (entry.dueAt <= this.clock.now()) this.#expire(entry);
+    if (entry.dueAt <= now) this.#expire(entry);
     else if (this.#isRevoked(entry)) this.#revoke(entry);
     else return entry;
     return undefined;
   }
 
   #isRevoked({ createdAt, owner }: Entry): boolean {
-    if (createdAt < this.#revokedBefore) return true;
+    if (this.#revokedBefore !== -Infinity && createdAt < this.#revokedBefore) return true;
     return owner !== undefined && createdAt < (this.#revokedOwners.get(owner) ?? -Infinity);
   }
 
