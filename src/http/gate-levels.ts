@@ -25,18 +25,26 @@ export interface Keeper {
 const KEEPER = Symbol('session-store-js.keeper');
 const LEVEL = Symbol('session-store-js.level');
 
-type Kept = IncomingMessage & { [KEEPER]?: Keeper };
+interface Kept {
+  [KEEPER]?: Keeper;
+}
 interface ExpressApp {
   parent?: ExpressApp;
   request: IncomingMessage;
   response: ServerResponse & { [LEVEL]?: Level };
 }
 
-/** The keeper of a request's response. It lies on the request, which costs less than on the response. */
-export const keeperOf = (req: IncomingMessage): Keeper | undefined => (req as Kept)[KEEPER];
+/**
+ * Where the keeper of a request's response lies: with the state of the request's stream. Express gives each request and
+ * response another prototype, after which V8 takes 1.5 us for one more property on them.
+ */
+const placeOf = (req: IncomingMessage): Kept =>
+  (req as { _readableState?: Kept })._readableState ?? (req as unknown as Kept);
+
+export const keeperOf = (req: IncomingMessage): Keeper | undefined => placeOf(req)[KEEPER];
 
 export function setKeeper(req: IncomingMessage, keeper: Keeper): void {
-  (req as Kept)[KEEPER] = keeper;
+  placeOf(req)[KEEPER] = keeper;
 }
 
 /** The level at which this response is to be met. */
