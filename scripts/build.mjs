@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { rollup } from 'rollup';
@@ -47,14 +47,14 @@ async function joined(modules, format) {
   const { entries, loadLater } = FORMATS[format];
   const bundle = await rollup({
     input: Object.fromEntries(entries.map((entry) => [entry, resolve(modules, `${entry}.js`)])),
-    external: (id) => !/^[./]/.test(id),
+    external: (id) => !id.startsWith('.') && !isAbsolute(id),
     // It would drop calls whose answer nobody uses, e.g. the one that flattens a text.
     treeshake: false,
     plugins: [
       {
         name: 'modules of tsc',
         load: (file) =>
-          file.endsWith('/core/load-later.js')
+          basename(file) === 'load-later.js'
             ? loadLater
             : { code: readFileSync(file, 'utf8'), map: JSON.parse(readFileSync(`${file}.map`, 'utf8')) },
       },
@@ -68,6 +68,8 @@ async function joined(modules, format) {
       dir,
       format,
       exports: 'named',
+      // As tsc writes it, for who takes the default of what has none.
+      esModule: true,
       sourcemap: true,
       entryFileNames: '[name].js',
       chunkFileNames: 'shared/[name].js',

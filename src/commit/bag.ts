@@ -74,7 +74,12 @@ export class Bag {
     const value = this.live[key];
     if (typeof value !== 'object' || value === null || this.#shared === 'all') return;
     this.#shared ??= new Map();
-    if (!this.#shared.has(key)) this.#shared.set(key, JSON.stringify(value));
+    try {
+      if (!this.#shared.has(key)) this.#shared.set(key, JSON.stringify(value));
+    } catch {
+      // Nested too deep, by a writer without limits: whoever stores it is told.
+      this.#shared = 'all';
+    }
   }
 
   /** The handler has the object itself, or what it has put into it. */
@@ -131,8 +136,7 @@ export class Bag {
   send(text: string): string {
     const base = this.#sent;
     this.#sent = text;
-    // The values have other texts by now, or get them when the commit has landed.
-    if (this.#shared !== null) this.#shared = 'all';
+    this.#forgetTexts();
     return base;
   }
 
@@ -153,11 +157,17 @@ export class Bag {
       this.#raw = null;
       const sent = this.#failed ? this.#withLanded() : this.#sent;
       rebase(this.live, sent, stored);
+      this.#forgetTexts();
       this.#base = stored === sent ? stored : this.#encoding.takenOver(stored, sent);
     }
     this.#sent = this.#base;
     this.#failed = false;
     this.#landed = [];
+  }
+
+  /** The texts of what is shared are not those of what was sent or stored any more. */
+  #forgetTexts(): void {
+    if (this.#shared !== null) this.#shared = 'all';
   }
 
   /** The base with what landed on top: what failed beside it stays pending. */

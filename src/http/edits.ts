@@ -30,7 +30,7 @@ export class Edits {
           `The session cannot hold ${typeof value} at "${key}"; use delete().`,
         );
       // The handler has it as well.
-      if (typeof value === 'object') bag.shareAll();
+      if (typeof value === 'object' && value !== null) bag.shareAll();
     }
     Object.assign(live, values);
     await this.save(beginning, (isSent) => {
