@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { rollup } from 'rollup';
+import { rollup } from '@rollup/wasm-node';
 
 process.chdir(join(dirname(fileURLToPath(import.meta.url)), '..'));
 const DONE = 'dist/esm/package.json';

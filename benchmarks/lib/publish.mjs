@@ -1,6 +1,6 @@
 // What a benchmark found, as text, as data and as a page: the targets first, then the tables and their charts.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os';
+import { cpus, loadavg, release, totalmem, type } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -44,7 +44,7 @@ function machine() {
   return {
     date: new Date().toISOString(),
     cpu: cpus()[0].model,
-    cores: availableParallelism(),
+    cores: cpus().length,
     memory: `${number(totalmem() / 2 ** 30)} GiB`,
     os: `${type()} ${release()}`,
     node: process.version,
