@@ -126,7 +126,8 @@ function intro() {
   const counts = scenarios.map(({ title, requests: count }) => `${number(count)} (${title})`);
   return (
     `Each configuration is a server process of its own with the same routes; ${cores.text}. ` +
-    `Medians of ${rounds} rounds, after one to warm up, in which the configurations take turns. Requests of a round: ` +
+    `Medians of ${rounds} rounds, after one to warm up, in which the configurations take turns; before each turn 250 requests ` +
+    `that do not count. Requests of a round: ` +
     `${counts.join(', ')}; fewer of one that waits for a disk or a database and answers fewer than 8 in a millisecond. ` +
     'Every answer was checked, and in the end that each session holds the last number that was answered to its ' +
     'connection. Shares and targets are medians of the ratios of the rounds. A "floor" is the fewest statements that ' +
