@@ -16,7 +16,7 @@ import { adviceFor } from '../scripts/lib/servers.mjs';
 import { number } from '../scripts/lib/table.mjs';
 import { moveAside } from './lib/cores.mjs';
 import { CONFIGURATIONS, load, PACKAGES } from './lib/http-configurations.mjs';
-import { measure } from './lib/http-rounds.mjs';
+import { LEAD, measure } from './lib/http-rounds.mjs';
 import { tablesOf } from './lib/http-tables.mjs';
 import { JUDGED, targetsOf } from './lib/http-targets.mjs';
 import { publish } from './lib/publish.mjs';
@@ -44,9 +44,9 @@ const { values, positionals } = parseArgs({
   },
 });
 const { quick: isQuick, profile } = values;
-// Many short rounds: the machine changes its speed within seconds, and a ratio is of what ran within one round.
-const rounds = Number(values.rounds ?? (isQuick ? 9 : 20));
-const requests = Number(values.requests ?? (isQuick ? 300 : 750));
+// More rounds rather than longer ones: the machine changes its speed within seconds, and a ratio is of what ran within one.
+const rounds = Number(values.rounds ?? (isQuick ? 5 : 12));
+const requests = Number(values.requests ?? (isQuick ? 400 : 1_500));
 const only = values.only?.split(',') ?? (isQuick ? JUDGED : NAMES);
 const isCount = (count) => Number.isSafeInteger(count) && count >= 1;
 const isKnown =
@@ -126,7 +126,7 @@ function intro() {
   const counts = scenarios.map(({ title, requests: count }) => `${number(count)} (${title})`);
   return (
     `Each configuration is a server process of its own with the same routes; ${cores.text}. ` +
-    `Medians of ${rounds} rounds, after one to warm up, in which the configurations take turns; before each turn 250 requests ` +
+    `Medians of ${rounds} rounds, after one to warm up, in which the configurations take turns; before each turn ${LEAD} requests ` +
     `that do not count. Requests of a round: ` +
     `${counts.join(', ')}; fewer of one that waits for a disk or a database and answers fewer than 8 in a millisecond. ` +
     'Every answer was checked, and in the end that each session holds the last number that was answered to its ' +
