@@ -11,17 +11,17 @@ import { rollup } from '@rollup/wasm-node';
 
 process.chdir(join(dirname(fileURLToPath(import.meta.url)), '..'));
 const DONE = 'dist/esm/package.json';
-/** What the package exports, as modules; under CommonJS the first two are behind files of their own, `index.cjs`. */
-const ENTRIES = ['index', 'stores/mysql/index', 'stores/postgres/index', 'stores/redis/index'];
-ENTRIES.push('stores/sqlite/index', 'testing/index');
-/** Packages are loaded on first use: an ES module has no `require`, and a constructor cannot await an `import()`. */
-const LOAD_LATER =
-  "export const loadZod = () => require('zod');\nexport const loadCockatiel = () => require('cockatiel');\n";
+/** The modules behind what the package exports. */
+const STORES = ['mysql', 'postgres', 'redis', 'sqlite'].map((engine) => `stores/${engine}/index`);
+const ENTRIES = ['index', ...STORES, 'testing/index'];
+/** `loadLater` begins the module that loads packages on first use. An ES module has no `require` of its own. */
 const FORMATS = {
-  cjs: { entries: [...ENTRIES, 'express-session/drop-in'], loadLater: LOAD_LATER },
+  // Behind `index.cjs`, which tsc writes.
+  cjs: { entries: [...ENTRIES, 'express-session/drop-in'], loadLater: '' },
   esm: {
     entries: [...ENTRIES, 'express-session/index'],
-    loadLater: `import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);\n${LOAD_LATER}`,
+    loadLater:
+      "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url); ",
   },
 };
 
@@ -42,7 +42,10 @@ async function compile(config, outDir, type) {
   writeFileSync(`${outDir}/package.json`, `${JSON.stringify({ type })}\n`);
 }
 
-/** Each entry as a file of its own, and what several of them use as files that they share: so a class is one for all. */
+/**
+ * Each entry as a file of its own, and what several of them use as files that they share: so a class is one for all.
+ * Returns what writes them into a folder.
+ */
 async function joined(modules, format) {
   const { entries, loadLater } = FORMATS[format];
   const bundle = await rollup({
@@ -53,10 +56,10 @@ async function joined(modules, format) {
     plugins: [
       {
         name: 'modules of tsc',
-        load: (file) =>
-          basename(file) === 'load-later.js'
-            ? loadLater
-            : { code: readFileSync(file, 'utf8'), map: JSON.parse(readFileSync(`${file}.map`, 'utf8')) },
+        load: (file) => ({
+          code: (basename(file) === 'load-later.js' ? loadLater : '') + readFileSync(file, 'utf8'),
+          map: JSON.parse(readFileSync(`${file}.map`, 'utf8')),
+        }),
       },
     ],
     onwarn(warning) {
@@ -89,11 +92,11 @@ if (!process.argv.includes('--if-needed') || !isFresh()) {
       compile('tsconfig.cjs.json', `${next}/cjs`, 'commonjs'),
       compile('tsconfig.esm.json', `${next}/esm`, 'module'),
     ]);
-    const writes = [];
-    for (const format of Object.keys(FORMATS))
-      writes.push([await joined(`${next}/esm`, format), `${next}/${format}`]);
-    for (const [, folder] of writes) removeModules(folder);
-    for (const [write, folder] of writes) await write(folder);
+    const formats = Object.keys(FORMATS);
+    // Both are made of the same modules, which both replace.
+    const writers = await Promise.all(formats.map((format) => joined(`${next}/esm`, format)));
+    for (const format of formats) removeModules(`${next}/${format}`);
+    await Promise.all(writers.map((write, index) => write(`${next}/${formats[index]}`)));
     rmSync('dist', { recursive: true, force: true });
     renameSync(next, 'dist');
   } finally {

@@ -13,8 +13,9 @@ import { printProfile } from './profile.mjs';
 const PACE = 8;
 /** Requests of each workload before the first round: with fewer, V8 still compiles while it is measured. */
 const WARM_UP = 4_000;
-/** Of one that waits: most of its time is not JavaScript's. Four times as long as it may take in a round. */
+/** Of one that waits: most of its time is not JavaScript's. */
 const WARM_UP_WAITING = 1_500;
+/** That may take so many times as long as in a round: the packages that wait are as cold as the others. */
 const WARM_UP_TIMES = 4;
 /**
  * Requests that come before those that are measured, each time: while the others had their turns, the processor's caches have

@@ -89,11 +89,13 @@ export class Bag {
 
   /** Whether the handler may have changed what it holds: where not, nothing is pending but what it was told of. */
   get mayDiffer(): boolean {
-    if (this.#shared === null || this.#shared === 'all') return this.#shared !== null;
+    if (this.#shared === null) return false;
+    if (this.#shared === 'all') return true;
     try {
       for (const [key, text] of this.#shared) if (JSON.stringify(this.live[key]) !== text) return true;
       return false;
     } catch {
+      // `encode` says what is wrong with it.
       return true;
     }
   }

@@ -385,6 +385,54 @@ describe.each([
   });
 });
 
+describe('the joined modules', () => {
+  const STORES = ['redis', 'postgres', 'mysql', 'sqlite'];
+
+  it('are few files, with one RecordStore for all entries, marked as modules', () => {
+    const found = run(
+      'joined.cjs',
+      `const { RecordStore } = require('session-store-js');
+      const files = Object.keys(require.cache).filter((name) => /session-store-js.dist/.test(name)).length;
+      const entries = ${JSON.stringify(STORES)}.map((name) => require('session-store-js/' + name));
+      const isOurs = (value) => typeof value === 'function' && value.prototype instanceof RecordStore;
+      console.log(JSON.stringify({
+        isFew: files <= 10,
+        stores: entries.filter((entry) => Object.values(entry).some(isOurs)).length,
+        modules: entries.filter((entry) => entry.__esModule === true).length,
+      }));`,
+    );
+    expect(found).toEqual({ isFew: true, stores: STORES.length, modules: STORES.length });
+  });
+
+  it('have all that the sources do: the memory store keeps texts in one piece', () => {
+    // V8 writes JSON as a tree of pieces, or did so; a copy by way of bytes is in one piece.
+    const found = run(
+      'pieces.cjs',
+      `const { MemoryStore, newVersion } = require('session-store-js');
+      require('node:v8').setFlagsFromString('--expose-gc');
+      const gc = require('node:vm').runInNewContext('gc');
+      const textOf = (n) => JSON.stringify({ user: { n, name: 'Ada' }, note: 'x'.repeat(250) + n, cart: String(n / 7) });
+      const times = { createdAt: Date.now(), deadlineAt: null, idleMs: null, expiresAt: null };
+      const bytesOf = async (made) => {
+        const store = new MemoryStore({ cleanupInterval: 0 });
+        gc();
+        const before = process.memoryUsage().heapUsed;
+        for (let n = 0; n < 20_000; n++)
+          await store.insert({ v: 1, key: 'sha256:' + n, version: newVersion(), ...times, data: made(textOf(n)) });
+        gc();
+        const bytes = process.memoryUsage().heapUsed - before;
+        return store.keys().length > 0 ? bytes : 0;
+      };
+      (async () => {
+        const inOnePiece = (text) => Buffer.from(text).toString();
+        await bytesOf(inOnePiece);
+        console.log(JSON.stringify((await bytesOf((text) => text)) / (await bytesOf(inOnePiece))));
+      })();`,
+    );
+    expect(found).toBeLessThan(1.08);
+  });
+});
+
 describe('cockatiel', () => {
   /** Whether a file of it is loaded, in a process that has done no more than what is written above. */
   const LOADED = `Object.keys(cache).some((name) => /[\\\\/]cockatiel[\\\\/]/.test(name))`;
