@@ -1,6 +1,6 @@
 // Without Express: plain node:http, HTTP/2, and calls without a response, as WebSocket servers make them.
 import { once } from 'node:events';
-import { IncomingMessage, type ServerResponse } from 'node:http';
+import { IncomingMessage, ServerResponse } from 'node:http';
 import { connect, createServer, Http2ServerResponse, type Http2ServerRequest } from 'node:http2';
 import { Socket, type AddressInfo } from 'node:net';
 
@@ -241,6 +241,22 @@ describe('HTTP/2', () => {
       rounds: 20,
       result: 'as HTTP/1',
     });
+  });
+});
+
+describe('a request that is no stream, as tests of handlers make it', () => {
+  it('has its session stored, and the cookie on the response', async () => {
+    const { sessions, store } = manage();
+    const req = { method: 'GET', url: '/', headers: {}, socket: new Socket() } as unknown as IncomingMessage;
+    const res = new ServerResponse(req);
+    await new Promise((next) => {
+      sessions.middleware()(req, res, next);
+    });
+    sessions.session(req)['n'] = 1;
+    res.end('done');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(res.getHeader('set-cookie')).toMatch(/^sid=/);
+    expect([...store.landed.keys()]).toEqual(['{"n":1}']);
   });
 });
 

@@ -201,6 +201,20 @@ describe('cookie.maxAge', () => {
     expect(await storedRecords(memory)).toMatchObject([{ idleMs: 2 * HOUR }]);
   });
 
+  it('is stored where the session was read again since its cookie was taken', async () => {
+    const { client, memory, on, sessions } = await open({ maxAge: HOUR, absoluteTimeout: null });
+    on('/remember', async (req, res) => {
+      const session = sessions.session(req);
+      const { cookie } = session;
+      await session.reload();
+      cookie.maxAge = MONTH;
+      res.end();
+    });
+    await client.get('/set');
+    expect((await client.get('/remember')).cookies).toHaveLength(1);
+    expect(await storedRecords(memory)).toMatchObject([{ idleMs: MONTH }]);
+  });
+
   it('is stored by the save() that follows one that failed', async () => {
     const { client, faults, memory, on, sessions } = await open({ maxAge: HOUR, absoluteTimeout: null });
     on('/remember', async (req, res) => {
