@@ -16,7 +16,7 @@ import { adviceFor } from '../scripts/lib/servers.mjs';
 import { number } from '../scripts/lib/table.mjs';
 import { moveAside } from './lib/cores.mjs';
 import { CONFIGURATIONS, load, PACKAGES } from './lib/http-configurations.mjs';
-import { LEAD, measure } from './lib/http-rounds.mjs';
+import { BASE, LEAD, measure } from './lib/http-rounds.mjs';
 import { tablesOf } from './lib/http-tables.mjs';
 import { JUDGED, targetsOf } from './lib/http-targets.mjs';
 import { publish } from './lib/publish.mjs';
@@ -30,7 +30,6 @@ const SCENARIOS = {
   many: { bytes: 300, connections: 256, share: 0.5 },
 };
 const QUICK_SCENARIOS = ['main', '4kb'];
-const BASE = 'empty';
 const NAMES = Object.keys(CONFIGURATIONS);
 
 const { values, positionals } = parseArgs({
@@ -126,8 +125,9 @@ function intro() {
   const counts = scenarios.map(({ title, requests: count }) => `${number(count)} (${title})`);
   return (
     `Each configuration is a server process of its own with the same routes; ${cores.text}. ` +
-    `Medians of ${rounds} rounds, after one to warm up, in which the configurations take turns; before each turn ${LEAD} requests ` +
-    `that do not count. Requests of a round: ` +
+    `Medians of ${rounds} rounds, after one to warm up, in which the configurations take turns: those that answer from memory, ` +
+    'then those that wait for a disk or a database, beside another Express with an empty middleware. Before each turn ' +
+    `${LEAD} requests that do not count. Requests of a round: ` +
     `${counts.join(', ')}; fewer of one that waits for a disk or a database and answers fewer than 8 in a millisecond. ` +
     'Every answer was checked, and in the end that each session holds the last number that was answered to its ' +
     'connection. Shares and targets are medians of the ratios of the rounds. A "floor" is the fewest statements that ' +

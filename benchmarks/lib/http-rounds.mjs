@@ -1,4 +1,6 @@
-// The rounds of one scenario: a server for each configuration, all of them at once, loaded one after the other.
+// The rounds of one scenario, in two groups: what answers from memory, then what waits for a disk or a database, each beside
+// Express with an empty middleware. Of a group there is a server for each configuration, all of them at once, loaded one
+// after the other. With all in one group, the processor's caches would not hold what the quick ones need until their next turn.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -15,24 +17,46 @@ const PACE = 8;
 const WARM_UP = 4_000;
 /** Of one that waits: most of its time is not JavaScript's. */
 const WARM_UP_WAITING = 1_500;
-/** That may take so many times as long as in a round: the packages that wait are as cold as the others. */
-const WARM_UP_TIMES = 4;
+/** What is not measured may take so many times as long: the packages that wait are as cold as the others. */
+const UNMEASURED_TIMES = 4;
 /**
  * Requests that come before those that are measured, each time: while the others had their turns, the processor's caches have
  * forgotten this app, and what has most code would pay most for it.
  */
 export const LEAD = 250;
+/**
+ * Requests of one turn; a round has as many turns as it needs. For a machine whose speed changes from one tenth of a second to
+ * the next, several short turns among those of the others are fairer than a long one.
+ */
+const TURN = 250;
 const WORKLOAD_NAMES = Object.keys(WORKLOADS);
+/** What a configuration adds is added to this one. */
+export const BASE = 'empty';
 
 /**
- * @param names Of CONFIGURATIONS.
+ * @param names Of CONFIGURATIONS, BASE among them.
  * @param requests In one round, of each configuration and workload; fewer of one that waits long.
  * @param profile The configuration that is profiled, if any.
- * @returns `results`, by configuration `{ rss, cells }`, a cell for each workload: `rate`, `cpu`, `p50`, `p99`, `count` and
- *   `database`, each a list of what the rounds gave: requests a second, microseconds per request, milliseconds, requests,
- *   and microseconds of the database for all of them; and the `versions` of the databases.
+ * @returns `results`, by configuration `{ rss, cells, base }`: `base` is what BASE came to beside it; a cell for each workload:
+ *   `rate`, `cpu`, `p50`, `p99`, `count` and `database`, each a list of what the rounds gave: requests a second, microseconds
+ *   per request, milliseconds, requests, and microseconds of the database for all of them; and the `versions` of the databases.
  */
-export async function measure({ title, bytes, connections, names, requests, rounds, command, profile }) {
+export async function measure({ names, ...scenario }) {
+  const results = new Map();
+  const versions = [];
+  for (const isWaiting of [false, true]) {
+    const group = names.filter((name) => (CONFIGURATIONS[name].isWaiting ?? false) === isWaiting);
+    if (group.every((name) => name === BASE)) continue;
+    const measured = await measureGroup({ ...scenario, names: [...new Set([BASE, ...group])] });
+    const base = measured.results.get(BASE);
+    for (const name of results.has(BASE) ? group : [BASE, ...group])
+      results.set(name, { ...measured.results.get(name), base });
+    versions.push(...measured.versions);
+  }
+  return { results, versions };
+}
+
+async function measureGroup({ title, bytes, connections, names, requests, rounds, command, profile }) {
   const temporary = temporaryDirectory('bench-http');
   const directoryOf = (name) => join(temporary.path, name);
   const start = (name, engine) => {
@@ -54,13 +78,12 @@ export async function measure({ title, bytes, connections, names, requests, roun
 
   const results = new Map(names.map((name) => [name, { cells: emptyCells() }]));
   for (let round = 0; round <= rounds; round++) {
-    for (const workload of WORKLOAD_NAMES)
-      for (const app of inOrder(apps, round)) {
-        const limits = round === 0 ? warmUp(app) : limitsOf(app, requests);
-        const figures = await cell(app, workload, limits, engines.get(app.engine));
-        // Round 0 warms up.
-        if (round > 0) add(results.get(app.name).cells[workload], figures);
-      }
+    for (const workload of WORKLOAD_NAMES) {
+      if (round === 0) for (const app of apps) await app.send(workload, warmUp(app));
+      else
+        for (const [name, figures] of await cellsOf(apps, workload, { round, requests, engines }))
+          add(results.get(name).cells[workload], figures);
+    }
     if (round > 0) console.error(`${title}: round ${round} of ${rounds}`);
   }
   for (const app of apps) {
@@ -76,10 +99,11 @@ export async function measure({ title, bytes, connections, names, requests, roun
 
 const limitsOf = ({ isWaiting }, count) => ({ count, milliseconds: isWaiting ? count / PACE : Infinity });
 
-function warmUp(app) {
-  if (!app.isWaiting) return limitsOf(app, WARM_UP);
-  const { count, milliseconds } = limitsOf(app, WARM_UP_WAITING);
-  return { count, milliseconds: milliseconds * WARM_UP_TIMES };
+const warmUp = (app) => unmeasured(app, app.isWaiting ? WARM_UP_WAITING : WARM_UP);
+
+function unmeasured(app, requests) {
+  const { count, milliseconds } = limitsOf(app, requests);
+  return { count, milliseconds: milliseconds * UNMEASURED_TIMES };
 }
 
 async function startEngines(wanted) {
@@ -88,24 +112,45 @@ async function startEngines(wanted) {
   return engines;
 }
 
-/** Who comes first changes: what else the machine does must not fall on the same one each time. */
-function inOrder(apps, round) {
-  const from = (round * 7) % apps.length;
-  const turned = [...apps.slice(from), ...apps.slice(0, from)];
-  return round % 2 === 0 ? turned : turned.reverse();
+/** What each app did in one round of a workload, by name. */
+async function cellsOf(apps, workload, { round, requests, engines }) {
+  const turns = new Map(apps.map(({ name }) => [name, []]));
+  const isWaiting = apps.some((app) => app.isWaiting);
+  const count = isWaiting ? 1 : Math.ceil(requests / TURN);
+  for (let turn = 0; turn < count; turn++)
+    for (const app of inOrder(apps, round * count + turn))
+      turns.get(app.name).push(await turnOf(app, workload, requests / count, engines.get(app.engine)));
+  return new Map(apps.map(({ name }) => [name, figuresOf(turns.get(name))]));
 }
 
-async function cell(app, workload, limits, engine) {
-  await app.send(workload, limitsOf(app, LEAD));
+/** Who comes first changes: what else the machine does must not fall on the same one each time. */
+function inOrder(apps, turn) {
+  const from = (turn * 7) % apps.length;
+  const turned = [...apps.slice(from), ...apps.slice(0, from)];
+  return turn % 2 === 0 ? turned : turned.reverse();
+}
+
+async function turnOf(app, workload, requests, engine) {
+  await app.send(workload, unmeasured(app, LEAD));
   const [before, databaseBefore] = [await app.usage(), engine?.cpu() ?? null];
-  const { latencies, elapsed } = await app.send(workload, limits);
+  const { latencies, elapsed } = await app.send(workload, limitsOf(app, Math.ceil(requests)));
   const cpu = (await app.usage()).cpu - before.cpu;
-  const count = latencies.length;
-  const sorted = Float64Array.from(latencies).sort();
   return {
-    rate: (count / elapsed) * 1_000,
-    cpu: cpu / count,
+    latencies,
+    elapsed,
+    cpu,
     database: databaseBefore === null ? null : engine.cpu() - databaseBefore,
+  };
+}
+
+function figuresOf(turns) {
+  const sum = (figure) => turns.reduce((total, turn) => total + turn[figure], 0);
+  const sorted = Float64Array.from(turns.flatMap(({ latencies }) => latencies)).sort();
+  const count = sorted.length;
+  return {
+    rate: (count / sum('elapsed')) * 1_000,
+    cpu: sum('cpu') / count,
+    database: turns[0].database === null ? null : sum('database'),
     p50: sorted[Math.ceil(count * 0.5) - 1],
     p99: sorted[Math.ceil(count * 0.99) - 1],
     count,

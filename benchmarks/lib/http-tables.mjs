@@ -13,7 +13,7 @@ export const roundsOf = (results, name, workload, figure) => results.get(name).c
 
 /** The processor time that a configuration adds to Express with an empty middleware, of each round. */
 export function added(results, name, workload) {
-  const base = roundsOf(results, 'empty', workload, 'cpu');
+  const base = results.get(name).base.cells[workload].cpu;
   return roundsOf(results, name, workload, 'cpu').map((cpu, round) => cpu - base[round]);
 }
 

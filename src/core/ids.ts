@@ -1,8 +1,9 @@
 // Identifiers: the secret id of the cookie, its public handle, and what may pass for an id.
-import { hash, randomBytes } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 import type { SessionHandle, SessionId } from './contract.js';
 import { SessionError } from './errors.js';
+import { randomBytes } from './random.js';
 
 /** Gives `size` unpredictable bytes, or throws: a failing source fails the creation of the session. */
 export type RandomSource = (size: number) => Buffer;

@@ -1,5 +1,5 @@
 // The options of express-session, and what they come down to. Names, defaults and what is refused are express-session's.
-import { KeyObject, randomBytes, type CipherKey } from 'node:crypto';
+import { KeyObject, type CipherKey } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { types } from 'node:util';
 
@@ -7,6 +7,7 @@ import type { BreakerLimits } from '../commit/breaker.js';
 import { systemClock, type Clock } from '../core/clock.js';
 import { isCookieName } from '../core/cookie.js';
 import { SessionError } from '../core/errors.js';
+import { randomBytes } from '../core/random.js';
 import { assertStore, type ExpressStore } from '../stores/express-store.js';
 import { Cookie } from '../stores/session.js';
 import type { RecordStore } from '../stores/store.js';

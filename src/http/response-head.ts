@@ -1,5 +1,5 @@
 // The head of a response: taking it down, putting it back, and applying what writeHead was given.
-import type { ServerResponse } from 'node:http';
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 
 import { isHttp1 } from './pretend-sent.js';
 
@@ -10,23 +10,19 @@ export interface StatusLine {
 
 export interface ResponseHead {
   readonly line: StatusLine;
-  readonly headers: readonly (readonly [name: string, value: Header])[];
+  /** Without a prototype. */
+  readonly headers: Readonly<OutgoingHttpHeaders>;
 }
 
-type Header = Exclude<ReturnType<ServerResponse['getHeader']>, undefined>;
-
 export function headOf(res: ServerResponse): ResponseHead {
-  return {
-    line: lineOf(res),
-    headers: res.getHeaderNames().map((name) => [name, res.getHeader(name) as Header]),
-  };
+  return { line: lineOf(res), headers: res.getHeaders() };
 }
 
 /** Touches only what differs: Node remembers which headers were removed, and how their names were written. */
 export function restoreHead(res: ServerResponse, head: ResponseHead): void {
-  const names = head.headers.map(([name]) => name);
-  for (const name of res.getHeaderNames()) if (!names.includes(name)) res.removeHeader(name);
-  for (const [name, value] of head.headers) if (res.getHeader(name) !== value) res.setHeader(name, value);
+  for (const name of res.getHeaderNames()) if (!(name in head.headers)) res.removeHeader(name);
+  for (const [name, value] of Object.entries(head.headers))
+    if (value !== undefined && res.getHeader(name) !== value) res.setHeader(name, value);
   setLine(res, head.line);
 }
 
