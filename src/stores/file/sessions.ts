@@ -4,6 +4,7 @@ import { sep } from 'node:path';
 import type { Clock } from '../../core/clock.js';
 import type { SessionKey, SessionRecord } from '../../core/contract.js';
 import { SessionError } from '../../core/errors.js';
+import { Recent } from '../../core/recent.js';
 import { attempt, link, mkdir, readdir, rename, rmdir, unless, unlink, type Steps } from './calls.js';
 import { entryOf, isAside, nameOf, type Layout, type Name } from './layout.js';
 import type { OwnerIndex } from './owner-index.js';
@@ -32,9 +33,13 @@ export const GRACE_MS = 2_000;
 const LAST_DATE = 8.64e15;
 /** Files that are kept aside. */
 const MAX_QUARANTINED = 100;
+/** Sessions that are remembered between a request's read and its write: of each of two generations. */
+const MAX_SEEN = 1_000;
 
 export class Sessions {
   readonly #options: SessionsOptions;
+  /** By name, the version of a session that was read last, without its data. */
+  readonly #seen = new Recent<Current>(MAX_SEEN);
 
   constructor(options: SessionsOptions) {
     this.#options = options;
@@ -74,7 +79,8 @@ export class Sessions {
     const { protocol, owners } = this.#options;
     const name = nameOf(record.key);
     for (let tries = 0; tries < TRIES; tries++) {
-      const seen = yield* this.#living(record.key);
+      const known = tries === 0 ? yield* this.#known(record.key, expectedVersion) : null;
+      const seen = known ?? (yield* this.#living(record.key));
       if (seen?.record.version !== expectedVersion || seen.record.closed !== undefined) return false;
       const { owner } = seen.record;
       if (record.owner !== undefined && record.owner !== owner) yield* owners.add(record.owner, name);
@@ -165,10 +171,24 @@ export class Sessions {
     yield* this.#options.check();
     const seen = yield* this.look(nameOf(key));
     // A name is made of a key in one way, but a handle and the id that it is of give the same one.
-    if (seen?.record.key === key && !(yield* this.isGone(seen))) return seen;
+    if (seen?.record.key === key && !(yield* this.isGone(seen))) {
+      this.#seen.set(nameOf(key), { ...seen, record: { ...seen.record, data: '' } });
+      return seen;
+    }
     // Once more: a directory that has gone since must not look like a session that is not there.
     yield* this.#options.check();
     return null;
+  }
+
+  /**
+   * A version that was read before: to commit away from it, it need not be read again. If it is not the current one any more,
+   * the commit fails, and who reads then learns why.
+   */
+  *#known(key: SessionKey, version: string): Steps<Current | null> {
+    const seen = this.#seen.get(nameOf(key));
+    if (seen?.record.key !== key || seen.record.version !== version) return null;
+    yield* this.#options.check();
+    return (yield* this.isGone(seen)) ? null : seen;
   }
 
   #dueAt(expiresAt: number | null, deadlineAt: number | null): number {
