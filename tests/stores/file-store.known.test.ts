@@ -1,0 +1,145 @@
+// A write of a version that this process has read: without reading the file again, and right whatever happened since.
+import { mkdirSync, readdirSync, renameSync } from 'node:fs';
+
+import type { SessionRecord } from '../../src/core/contract.js';
+import { newVersion } from '../../src/core/record.js';
+import type { FileStore } from '../../src/stores/file-store.js';
+import { fileWorld, HOUR, keyOf, type FileWorld } from '../support/file-world.js';
+import { recordingFs } from '../support/recording-fs.js';
+
+const ID = 'an-id-that-is-long-enough';
+const KEY = keyOf(ID);
+const MODES = [{ io: 'sync' }, { io: 'async' }] as const;
+
+/** A session that this store has read, and another store on the directory. */
+async function read(
+  options: Parameters<typeof fileWorld>[0] = {},
+): Promise<FileWorld & { found: SessionRecord; other: FileStore }> {
+  const world = fileWorld(options);
+  await world.add(ID);
+  const found = (await world.store.find(KEY)) as SessionRecord;
+  return { ...world, found, other: world.open() };
+}
+
+const after = (record: SessionRecord, data: string): SessionRecord => ({
+  ...record,
+  data,
+  version: newVersion(),
+});
+
+it.each(MODES)('opens the file of the session no more: %j', async (mode) => {
+  const opened: string[] = [];
+  const fs = recordingFs((path, call) => {
+    if (call === 'open') opened.push(path);
+  });
+  const { store, found, fileOf } = await read({ ...mode, fs });
+  const file = fileOf(ID);
+  expect(opened.filter((path) => path === file)).toHaveLength(1);
+  const next = after(found, '{"n":1}');
+  expect(await store.replace(next, found.version)).toBe(true);
+  expect(opened.filter((path) => path === file)).toHaveLength(1);
+  expect(await store.find(KEY)).toEqual(next);
+});
+
+describe.each(MODES)('%j, after another process', (mode) => {
+  type Meanwhile = (other: FileStore, found: SessionRecord, world: FileWorld) => Promise<unknown>;
+
+  it.each<[string, Meanwhile]>([
+    ['changed it', (other, found) => other.replace(after(found, '{"theirs":1}'), found.version)],
+    ['removed it', (other) => other.remove(KEY)],
+    [
+      'closed it',
+      (other, found, { clock }) =>
+        other.replace({ ...after(found, '{}'), closed: { at: clock.now() } }, found.version),
+    ],
+    [
+      'revoked it with all that began before',
+      (other, _found, { clock }) => other.revokeBefore(clock.now() + 1),
+    ],
+    [
+      'removed it and created it anew',
+      async (other, found) => {
+        await other.remove(KEY);
+        await other.insert(after(found, '{"anew":1}'));
+      },
+    ],
+  ])('%s: says no and leaves what is there', async (_what, meanwhile) => {
+    const world = await read(mode);
+    const { store, found, other, clock } = world;
+    await meanwhile(other, found, world);
+    // A revocation of another process is known a second later.
+    await clock.advance(2_000);
+    const there = await other.find(KEY);
+    expect(await store.replace(after(found, '{"mine":1}'), found.version)).toBe(false);
+    expect(await other.find(KEY)).toEqual(there);
+    expect(await store.find(KEY)).toEqual(there);
+  });
+
+  it('waited until its time was over: says no', async () => {
+    const { store, found, clock } = await read(mode);
+    await clock.advance(2 * HOUR);
+    expect(await store.replace(after(found, '{"mine":1}'), found.version)).toBe(false);
+    expect(await store.find(KEY)).toBeNull();
+  });
+
+  it('touched it past its end: says yes', async () => {
+    const { store, found, other, clock } = await read(mode);
+    const end = clock.now() + HOUR * 1.25;
+    expect(await other.extend(KEY, end)).toBe(true);
+    await clock.advance(HOUR * 1.1);
+    expect(await store.replace(after(found, '{"mine":1}'), found.version)).toBe(true);
+  });
+
+  it('wrote it again for a touch, under the same version: says yes', async () => {
+    const { store, found, other, clock } = await read(mode);
+    expect(await other.extend(KEY, clock.now() + 3 * HOUR)).toBe(true);
+    const next = after(found, '{"mine":1}');
+    expect(await store.replace(next, found.version)).toBe(true);
+    expect(await other.find(KEY)).toEqual(next);
+  });
+
+  it('touched it: the touch does not count for what is written next', async () => {
+    const { store, found, other, clock } = await read(mode);
+    expect(await other.extend(KEY, clock.now() + HOUR * 1.25)).toBe(true);
+    const next = { ...after(found, '{"mine":1}'), expiresAt: clock.now() + HOUR };
+    expect(await store.replace(next, found.version)).toBe(true);
+    expect(await other.find(KEY)).toEqual(next);
+  });
+});
+
+it('is written twice in a row', async () => {
+  const { store, found, other } = await read();
+  const first = after(found, '{"n":1}');
+  const second = after(first, '{"n":2}');
+  expect(await store.replace(first, found.version)).toBe(true);
+  expect(await store.replace(second, first.version)).toBe(true);
+  expect(await store.replace(after(first, '{"n":3}'), first.version)).toBe(false);
+  expect(await other.find(KEY)).toEqual(second);
+});
+
+it('writes nothing into another directory in the place of its own', async () => {
+  const { store, found, path } = await read();
+  renameSync(path, `${path}.away`);
+  mkdirSync(path, { mode: 0o700 });
+  const written = store.replace(after(found, '{"n":1}'), found.version);
+  await expect(written).rejects.toMatchObject({ code: 'ERR_SESSION_DIRECTORY' });
+  expect(readdirSync(path)).toEqual([]);
+});
+
+it('goes on after thousands of others were read', async () => {
+  const { store, found, add } = await read();
+  for (let n = 0; n < 2_100; n++) {
+    await add(`another-session-number-${n}`);
+    await store.find(keyOf(`another-session-number-${n}`));
+  }
+  expect(await store.replace(after(found, '{"mine":1}'), found.version)).toBe(true);
+});
+
+it('keeps apart an id and the handle that would be its own, where ids are plain', async () => {
+  const { store, add } = fileWorld({ idAtRest: 'plain' });
+  const { version, key } = await add(ID);
+  const found = (await store.find(key)) as SessionRecord;
+  const handle = store.handleOf(key) as string as SessionRecord['key'];
+  expect(await store.replace({ ...after(found, '{}'), key: handle }, version)).toBe(false);
+  expect(await store.find(key)).toEqual(found);
+});
