@@ -25,8 +25,8 @@ const UNMEASURED_TIMES = 4;
  */
 export const LEAD = 250;
 /**
- * Requests of one turn; a round has as many turns as it needs. For a machine whose speed changes from one tenth of a second to
- * the next, several short turns among those of the others are fairer than a long one.
+ * Requests of one turn, of which a round has several: on a machine whose speed changes from one tenth of a second to the next,
+ * that is fairer than a long one. What waits has one, because some wait for as long as that.
  */
 const TURN = 250;
 const WORKLOAD_NAMES = Object.keys(WORKLOADS);
@@ -116,7 +116,7 @@ async function startEngines(wanted) {
 async function cellsOf(apps, workload, { round, requests, engines }) {
   const turns = new Map(apps.map(({ name }) => [name, []]));
   const isWaiting = apps.some((app) => app.isWaiting);
-  const count = isWaiting ? 1 : Math.ceil(requests / TURN);
+  const count = isWaiting ? 1 : Math.max(Math.floor(requests / TURN), 1);
   for (let turn = 0; turn < count; turn++)
     for (const app of inOrder(apps, round * count + turn))
       turns.get(app.name).push(await turnOf(app, workload, requests / count, engines.get(app.engine)));
