@@ -126,8 +126,8 @@ function intro() {
   return (
     `Each configuration is a server process of its own with the same routes; ${cores.text}. ` +
     `Medians of ${rounds} rounds, after one to warm up, in which the configurations take turns: those that answer from memory, ` +
-    'then those that wait for a disk or a database, beside another Express with an empty middleware. Before each turn ' +
-    `${LEAD} requests that do not count. Requests of a round: ` +
+    'several times a round, then those that wait for a disk or a database, beside another Express with an empty middleware, ' +
+    `to which they add what they add. Before each turn ${LEAD} requests that do not count. Requests of a round: ` +
     `${counts.join(', ')}; fewer of one that waits for a disk or a database and answers fewer than 8 in a millisecond. ` +
     'Every answer was checked, and in the end that each session holds the last number that was answered to its ' +
     'connection. Shares and targets are medians of the ratios of the rounds. A "floor" is the fewest statements that ' +

@@ -17,7 +17,7 @@ const PACE = 8;
 const WARM_UP = 4_000;
 /** Of one that waits: most of its time is not JavaScript's. */
 const WARM_UP_WAITING = 1_500;
-/** What is not measured may take so many times as long: the packages that wait are as cold as the others. */
+/** What is not measured may take so many times as long: a package that waits has not compiled after fewer requests either. */
 const UNMEASURED_TIMES = 4;
 /**
  * Requests that come before those that are measured, each time: while the others had their turns, the processor's caches have
@@ -25,10 +25,12 @@ const UNMEASURED_TIMES = 4;
  */
 export const LEAD = 250;
 /**
- * Requests of one turn, of which a round has several: on a machine whose speed changes from one tenth of a second to the next,
- * that is fairer than a long one. What waits has one, because some wait for as long as that.
+ * Requests of one turn, at least. A round has several: on a machine whose speed changes from one tenth of a second to the next,
+ * that is fairer than a long one. What waits has one turn, because some wait for as long as that.
  */
 const TURN = 250;
+/** Each connection sends so many in a turn, or a turn is nothing but its beginning and its end. */
+const TURN_OF_CONNECTION = 8;
 const WORKLOAD_NAMES = Object.keys(WORKLOADS);
 /** What a configuration adds is added to this one. */
 export const BASE = 'empty';
@@ -44,9 +46,10 @@ export const BASE = 'empty';
 export async function measure({ names, ...scenario }) {
   const results = new Map();
   const versions = [];
-  for (const isWaiting of [false, true]) {
-    const group = names.filter((name) => (CONFIGURATIONS[name].isWaiting ?? false) === isWaiting);
-    if (group.every((name) => name === BASE)) continue;
+  const groups = [false, true]
+    .map((isWaiting) => names.filter((name) => (CONFIGURATIONS[name].isWaiting ?? false) === isWaiting))
+    .filter((group) => group.some((name) => name !== BASE));
+  for (const group of groups.length > 0 ? groups : [[BASE]]) {
     const measured = await measureGroup({ ...scenario, names: [...new Set([BASE, ...group])] });
     const base = measured.results.get(BASE);
     for (const name of results.has(BASE) ? group : [BASE, ...group])
@@ -81,7 +84,12 @@ async function measureGroup({ title, bytes, connections, names, requests, rounds
     for (const workload of WORKLOAD_NAMES) {
       if (round === 0) for (const app of apps) await app.send(workload, warmUp(app));
       else
-        for (const [name, figures] of await cellsOf(apps, workload, { round, requests, engines }))
+        for (const [name, figures] of await cellsOf(apps, workload, {
+          round,
+          requests,
+          connections,
+          engines,
+        }))
           add(results.get(name).cells[workload], figures);
     }
     if (round > 0) console.error(`${title}: round ${round} of ${rounds}`);
@@ -113,10 +121,11 @@ async function startEngines(wanted) {
 }
 
 /** What each app did in one round of a workload, by name. */
-async function cellsOf(apps, workload, { round, requests, engines }) {
+async function cellsOf(apps, workload, { round, requests, connections, engines }) {
   const turns = new Map(apps.map(({ name }) => [name, []]));
   const isWaiting = apps.some((app) => app.isWaiting);
-  const count = isWaiting ? 1 : Math.max(Math.floor(requests / TURN), 1);
+  const leastOfTurn = Math.max(TURN, connections * TURN_OF_CONNECTION);
+  const count = isWaiting ? 1 : Math.max(Math.floor(requests / leastOfTurn), 1);
   for (let turn = 0; turn < count; turn++)
     for (const app of inOrder(apps, round * count + turn))
       turns.get(app.name).push(await turnOf(app, workload, requests / count, engines.get(app.engine)));
@@ -125,7 +134,7 @@ async function cellsOf(apps, workload, { round, requests, engines }) {
 
 /** Who comes first changes: what else the machine does must not fall on the same one each time. */
 function inOrder(apps, turn) {
-  const from = (turn * 7) % apps.length;
+  const from = Math.floor(turn / 2) % apps.length;
   const turned = [...apps.slice(from), ...apps.slice(0, from)];
   return turn % 2 === 0 ? turned : turned.reverse();
 }

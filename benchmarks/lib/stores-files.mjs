@@ -90,8 +90,8 @@ export function checkSpace(disk, count) {
 const SWEEP = {
   'sweep of 1 %, ms': ({ roundMs, totalMs }) => roundMs ?? totalMs,
   'sweep of 1 %, ours with a second round that finds nothing, ms': ({ totalMs }) => totalMs,
-  'the same: processor time of all threads, ms': ({ cpuMs }) => cpuMs,
-  'the same: event loop held, ms': ({ loopMs }) => loopMs,
+  'with that second round: processor time of all threads, ms': ({ cpuMs }) => cpuMs,
+  'with that second round: event loop held, ms': ({ loopMs }) => loopMs,
 };
 const [SWEPT] = Object.keys(SWEEP);
 

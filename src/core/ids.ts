@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 
 import type { SessionHandle, SessionId } from './contract.js';
 import { SessionError } from './errors.js';
-import { randomBytes } from './random.js';
+import { drawBytes } from './random.js';
 
 /** Gives `size` unpredictable bytes, or throws: a failing source fails the creation of the session. */
 export type RandomSource = (size: number) => Buffer;
@@ -14,7 +14,7 @@ const ID = /^[A-Za-z0-9_-]{22,256}$/;
 const HANDLE = /^sha256:[0-9a-f]{64}$/;
 
 /** A fresh id of 256 bits (OWASP Session Management Cheat Sheet asks for 64 of entropy, NIST 800-63B for 64). */
-export function randomId(random: RandomSource = randomBytes): SessionId {
+export function randomId(random: RandomSource = drawBytes): SessionId {
   const bytes = random(ID_BYTES);
   if (!Buffer.isBuffer(bytes) || bytes.length !== ID_BYTES)
     throw new SessionError(

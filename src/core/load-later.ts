@@ -1,6 +1,6 @@
 // Packages that are loaded when something needs them, not by `require('session-store-js')`: zod, which the first manager or
 // store with options to check loads, takes tens of milliseconds; cockatiel, for a manager with a `breaker`, has 28 files.
-// The ES module build has its own lines for this file (scripts/build.mjs).
+// The ES module build puts a `require` before this file's code (scripts/build.mjs).
 import type * as Cockatiel from 'cockatiel';
 import type * as Zod from 'zod';
 

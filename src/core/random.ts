@@ -1,20 +1,21 @@
-// Random bytes for ids. The system's source takes as long for one id as for sixteen: asked for each, it is a sixth of what a new
-// session costs (benchmarks/http.mjs, W3).
+// Random bytes for ids, drawn for several at a time: Node takes as long for sixteen ids as for one, and asked for each it is a
+// sixth of what a new session costs (benchmarks/http.mjs, W3).
 import { randomFillSync } from 'node:crypto';
 
-/** Drawn at a time. More would gain little, and what is drawn ahead lies in memory. */
+/** More would gain little, and what is drawn ahead lies in memory. */
 const AHEAD = 512;
 const pool = Buffer.alloc(AHEAD);
 let used = AHEAD;
 
 /**
- * Bytes from the system's source that nobody else gets: to be used at once, the next ones may take their place.
+ * Bytes of Node's generator, which the system's random source seeds, that nobody else gets. To be used at once: the next draw
+ * may take their place.
  * @param size 512 at most.
- * @throws what the source throws
+ * @throws what the generator throws
  */
-export function randomBytes(size: number): Buffer {
+export function drawBytes(size: number): Buffer {
   if (used + size > AHEAD) {
-    // If the source fails, nothing is left of before either.
+    // If it fails, nothing is left of before either.
     used = AHEAD;
     randomFillSync(pool);
     used = 0;

@@ -10,17 +10,19 @@ export interface StatusLine {
 
 export interface ResponseHead {
   readonly line: StatusLine;
-  /** Without a prototype. */
   readonly headers: Readonly<OutgoingHttpHeaders>;
 }
 
 export function headOf(res: ServerResponse): ResponseHead {
-  return { line: lineOf(res), headers: res.getHeaders() };
+  const headers = res.getHeaders();
+  // appendHeader() adds to the list that is there.
+  for (const name in headers) if (Array.isArray(headers[name])) headers[name] = [...headers[name]];
+  return { line: lineOf(res), headers };
 }
 
 /** Touches only what differs: Node remembers which headers were removed, and how their names were written. */
 export function restoreHead(res: ServerResponse, head: ResponseHead): void {
-  for (const name of res.getHeaderNames()) if (!(name in head.headers)) res.removeHeader(name);
+  for (const name of res.getHeaderNames()) if (!Object.hasOwn(head.headers, name)) res.removeHeader(name);
   for (const [name, value] of Object.entries(head.headers))
     if (value !== undefined && res.getHeader(name) !== value) res.setHeader(name, value);
   setLine(res, head.line);

@@ -323,7 +323,7 @@ export class MemoryStore extends RecordStore {
   }
 
   #isRevoked({ createdAt, owner }: Entry): boolean {
-    // Where nobody has revoked, a time is not fetched from memory in vain, which is a good part of a touch among a million.
+    // Where nobody has revoked, `createdAt` is not fetched from memory, which is a good part of a touch among a million.
     if (this.#revokedBefore !== -Infinity && createdAt < this.#revokedBefore) return true;
     return owner !== undefined && createdAt < (this.#revokedOwners.get(owner) ?? -Infinity);
   }

@@ -249,12 +249,12 @@ describe('F9 in the middle of an operation', () => {
     'F9 $name: a directory that goes away before any of its calls is no empty store',
     async (scenario) => {
       const base = freshPath();
-      const probe = await createFileWorld(`${base}-probe`, SYNC);
+      const probe = await createFileWorld(`${base}-probe`, SYNC, scenario);
       probe.failing.set(null);
       await scenario.run(probe);
       const wrong: string[] = [];
       for (const [i, kind] of probe.failing.calls.entries()) {
-        const world = await createFileWorld(`${base}-${i}`, SYNC);
+        const world = await createFileWorld(`${base}-${i}`, SYNC, scenario);
         const aside = `${world.path}.aside`;
         const vanishing = {
           ...scenario,

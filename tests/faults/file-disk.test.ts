@@ -48,7 +48,7 @@ describe.each(MODES)('F3 %j', (mode) => {
       const path = freshPath();
       let number = 0;
       const open = (): ReturnType<typeof createFileWorld> =>
-        createFileWorld(`${path}-${number++}`, mode, scenario.isFirstUse);
+        createFileWorld(`${path}-${number++}`, mode, scenario);
       const calm = await open();
       expect(await faultsOf(calm, scenario, () => null)).toEqual([]);
       const probe = await open();

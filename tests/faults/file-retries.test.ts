@@ -83,7 +83,7 @@ describe.each(MODES)('the file store, %j', (mode) => {
     'F3 $name: reads and writes that transfer a few bytes at a time go on until all is there',
     async (scenario) => {
       for (const most of [1, 7, 100]) {
-        const world = await createFileWorld(freshPath(), mode, scenario.isFirstUse);
+        const world = await createFileWorld(freshPath(), mode, scenario);
         world.failing.most = most;
         expect(await faultsOf(world, scenario, () => null)).toEqual([]);
         kept++;

@@ -254,7 +254,7 @@ describe('a request that is no stream, as tests of handlers make it', () => {
     });
     sessions.session(req)['n'] = 1;
     res.end('done');
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    while (!res.hasHeader('set-cookie')) await new Promise(setImmediate);
     expect(res.getHeader('set-cookie')).toMatch(/^sid=/);
     expect([...store.landed.keys()]).toEqual(['{"n":1}']);
   });

@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { once } from 'node:events';
 
-import type { Request, Response } from 'express';
+import type { Express, Request, Response } from 'express';
 
 import { closeGated, gated, STACKS, type Stack } from '../support/gated.js';
 import { dial, headerValues, rawRequest, requestText } from '../support/raw-http.js';
@@ -79,6 +79,19 @@ describe.each(STACKS)('%s', (_name, stack) => {
       expect(await server.sessions.count()).toBe(0);
     },
   );
+
+  it('takes back what was added to a header that was there', async () => {
+    const { port } = await failing(stack, (res) => res.appendHeader('Set-Cookie', 'mine=1').end('secret'), {
+      before(app: Express) {
+        app.use((_req, res, next) => {
+          res.setHeader('Set-Cookie', ['theirs=1', 'theirs=2']);
+          next();
+        });
+      },
+    });
+    const answer = await rawRequest(port, { headers: HEADERS });
+    expect(headerValues(answer, 'set-cookie')).toEqual(['theirs=1', 'theirs=2']);
+  });
 
   it("lets Express's own error handler answer", async () => {
     const server = await failing(stack, ANSWERS['send'] as never, {

@@ -17,9 +17,10 @@ describe.each([
   ['at once', { asyncOnly: false }],
   ['with a promise', { asyncOnly: true }],
 ] as const)('on a store that is asked %s', (_how, setting) => {
-  it.each<[string, Work]>([
+  it.each<[string, Record<string, unknown>, Work]>([
     [
       'update() of its key',
+      { n: 1, cart: [1] },
       async (sessions, req) => {
         const cart = await cartOf(sessions, req);
         await fill(sessions, req);
@@ -28,6 +29,7 @@ describe.each([
     ],
     [
       'update() of its key, and a second get()',
+      { n: 1, cart: [1] },
       async (sessions, req) => {
         await cartOf(sessions, req);
         await fill(sessions, req);
@@ -36,6 +38,7 @@ describe.each([
     ],
     [
       'update() of another key that merged what another request stored',
+      { n: 2, cart: [1] },
       async (sessions, req, meanwhile) => {
         const cart = await cartOf(sessions, req);
         await meanwhile();
@@ -45,6 +48,7 @@ describe.each([
     ],
     [
       'flash() that merged what another request stored',
+      { n: 1, cart: [1], flash: { info: ['hello'] } },
       async (sessions, req, meanwhile) => {
         const cart = await cartOf(sessions, req);
         await meanwhile();
@@ -54,6 +58,7 @@ describe.each([
     ],
     [
       'a set() that merged what another request stored, and was under way when it was got',
+      { n: 2, cart: [1] },
       async (sessions, req, meanwhile) => {
         await sessions.load(req);
         await meanwhile();
@@ -64,7 +69,7 @@ describe.each([
         return cart;
       },
     ],
-  ])('stores what was taken back after %s', async (_what, work) => {
+  ])('stores what was taken back after %s', async (_what, data, work) => {
     const world = await createWorld(setting);
     const { client, on, sessions } = world;
     on('/begin', async (req, res) => {
@@ -83,7 +88,7 @@ describe.each([
     });
     await client.get('/begin');
     expect((await client.get('/work')).status).toBe(200);
-    expect(await storedData(world)).toMatchObject([{ cart: [1] }]);
+    expect(await storedData(world)).toEqual([data]);
   });
 
   it('stores what was taken back after an update() that nobody awaits', async () => {

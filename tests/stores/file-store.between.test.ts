@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 
 import type { SessionKey, SessionRecord } from '../../src/core/contract.js';
+import { newVersion } from '../../src/core/record.js';
 import type { FileStore, FileSystem } from '../../src/stores/file-store.js';
-import { digitsOf, fileWorld, keyOf } from '../support/file-world.js';
+import { digitsOf, fileWorld, keyOf, parsed, put } from '../support/file-world.js';
 
 const ID = 'an-id-that-is-long-enough';
 const KEY = keyOf(ID);
@@ -64,6 +65,34 @@ describe('a broken file', () => {
     expect(world.errors).toEqual([]);
     expect(await reader.find(KEY)).toEqual(written);
     expect(await world.store.find(KEY)).toEqual(written);
+  });
+});
+
+describe('a broken file whose next version is being written', () => {
+  it('is put aside, and the version that is committed by then stays', async () => {
+    const world = fileWorld();
+    const written = await world.add(ID);
+    const { seq, nonce, facts, data, dueAt } = parsed(world.fileOf(ID));
+    expect([seq, JSON.parse(data)]).toEqual([1, JSON.parse(written.data)]);
+    expect(facts).not.toBe('');
+    writeFileSync(world.fileOf(ID), 'broken');
+    const record = { ...written, version: newVersion(), data: '{"n":2}' };
+    const next = { seq: 2, nonce: `0123456789abcdef1-${dueAt.toString(36)}`, record, dueAt };
+    const staged = put(world.fileOf(ID), next, 'staged');
+    let isPublished = false;
+    const fs: FileSystem = {
+      ...nodeFs,
+      renameSync: (from, to) => {
+        renameSync(from, to);
+        if (!String(to).includes('quarantine')) return;
+        renameSync(staged, world.fileOf(ID));
+        isPublished = true;
+      },
+    };
+    renameSync(`${world.fileOf(ID)}@1-${nonce}`, `${world.fileOf(ID)}@2-${next.nonce}`);
+    await world.open({ fs }).find(KEY);
+    expect(isPublished).toBe(true);
+    expect(await world.store.find(KEY)).toEqual(record);
   });
 });
 

@@ -1,5 +1,5 @@
 // A write of a version that this process has read: without reading the file again, and right whatever happened since.
-import { mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, statSync, utimesSync } from 'node:fs';
 
 import type { SessionRecord } from '../../src/core/contract.js';
 import { newVersion } from '../../src/core/record.js';
@@ -9,7 +9,7 @@ import { recordingFs } from '../support/recording-fs.js';
 
 const ID = 'an-id-that-is-long-enough';
 const KEY = keyOf(ID);
-const MODES = [{ io: 'sync' }, { io: 'async' }] as const;
+const MODES = [{ io: 'sync' }, { io: 'async' }, { durability: 'power' }] as const;
 
 /** A session that this store has read, and another store on the directory. */
 async function read(
@@ -99,11 +99,49 @@ describe.each(MODES)('%j, after another process', (mode) => {
   });
 
   it('touched it: the touch does not count for what is written next', async () => {
+    // Tags of versions are counted by each process: the second of the other one has the same as what is written next.
     const { store, found, other, clock } = await read(mode);
+    const first = after(found, '{"theirs":1}');
+    const second = after(found, '{"theirs":2}');
+    expect(await other.replace(first, found.version)).toBe(true);
+    expect(await other.replace(second, first.version)).toBe(true);
+    expect(await store.find(KEY)).toEqual(second);
     expect(await other.extend(KEY, clock.now() + HOUR * 1.25)).toBe(true);
     const next = { ...after(found, '{"mine":1}'), expiresAt: clock.now() + HOUR };
-    expect(await store.replace(next, found.version)).toBe(true);
+    expect(await store.replace(next, second.version)).toBe(true);
     expect(await other.find(KEY)).toEqual(next);
+  });
+
+  it('touched the version before: that touch does not count either', async () => {
+    const { found, other, clock, open } = await read(mode);
+    expect(await other.extend(KEY, clock.now() + HOUR * 1.25)).toBe(true);
+    const first = after(found, '{"theirs":1}');
+    expect(await other.replace(first, found.version)).toBe(true);
+    // What this one writes first would have the tag of the first version.
+    const third = open();
+    expect((await third.find(KEY))?.version).toBe(first.version);
+    const next = { ...after(found, '{"mine":1}'), expiresAt: clock.now() + HOUR };
+    expect(await third.replace(next, first.version)).toBe(true);
+    expect(await other.find(KEY)).toEqual(next);
+  });
+
+  it('took back the touch past whose end it is now: says no', async () => {
+    const { store, found, other, clock, tokenOf } = await read(mode);
+    const { mtimeMs } = statSync(tokenOf(ID));
+    expect(await other.extend(KEY, clock.now() + HOUR * 1.25)).toBe(true);
+    expect(await store.find(KEY)).not.toBeNull();
+    // A touch that was stopped half-way goes on.
+    utimesSync(tokenOf(ID), mtimeMs / 1_000, mtimeMs / 1_000);
+    await clock.advance(HOUR * 1.1);
+    expect(await store.replace(after(found, '{"mine":1}'), found.version)).toBe(false);
+    expect(await other.find(KEY)).toBeNull();
+  });
+
+  it('removed it: a new owner is not written down', async () => {
+    const { store, found, other, path } = await read(mode);
+    await other.remove(KEY);
+    expect(await store.replace({ ...after(found, '{}'), owner: 'ada' }, found.version)).toBe(false);
+    expect(readdirSync(path)).not.toContain('owners');
   });
 });
 

@@ -34,6 +34,8 @@ export interface Scenario {
   readonly name: string;
   /** The directory is not there yet. Otherwise it holds sessions, and the store has used it. */
   readonly isFirstUse?: true;
+  /** The store has read the session. */
+  readonly isRead?: true;
   readonly io?: 'sync';
   run(world: FileWorld): Promise<unknown>;
   /** Whether what a success says is so. */
@@ -58,7 +60,11 @@ export function recordFor(name: string, now: number, extra: Partial<SessionRecor
   };
 }
 
-export async function createFileWorld(path: string, mode: Mode, isFirstUse = false): Promise<FileWorld> {
+export async function createFileWorld(
+  path: string,
+  mode: Mode,
+  { isFirstUse = false, isRead = false }: { isFirstUse?: boolean; isRead?: boolean } = {},
+): Promise<FileWorld> {
   // Ahead of the times that files get: what expired a minute ago has not been created just now.
   const clock = new HurriedClock(Date.now() + 5_000);
   const failing = new FailingFs();
@@ -76,6 +82,7 @@ export async function createFileWorld(path: string, mode: Mode, isFirstUse = fal
     for (const record of [records.one, records.two, records.old]) await sound.insert(record);
     await store.ensureDirectory();
   }
+  if (isRead) await store.find(records.one.key);
   return { path, clock, failing, store, sound, records };
 }
 
@@ -86,7 +93,11 @@ const isAll = (page: Page, { one, two }: FileWorld['records']): boolean =>
     ),
   );
 
-const replacing = (name: string, next: (one: SessionRecord, now: number) => SessionRecord): Scenario => {
+const replacing = (
+  name: string,
+  next: (one: SessionRecord, now: number) => SessionRecord,
+  isRead?: true,
+): Scenario => {
   const made = new WeakMap<FileWorld, SessionRecord>();
   const of = (world: FileWorld): SessionRecord => {
     const found = made.get(world) ?? next(world.records.one, world.clock.now());
@@ -95,6 +106,7 @@ const replacing = (name: string, next: (one: SessionRecord, now: number) => Sess
   };
   return {
     name,
+    ...(isRead === undefined ? null : { isRead }),
     run: (world) => world.store.replace(of(world), world.records.one.version),
     isTrue: (result) => result === true,
     change: (world) => ({ key: world.records.one.key, from: world.records.one, to: of(world) }),
@@ -127,6 +139,11 @@ export const SCENARIOS: readonly Scenario[] = [
   inserting('insert with an owner', { owner: 'bob' }),
   inserting('the first use of a directory', { owner: 'bob' }, true),
   replacing('replace', (one) => ({ ...one, version: newVersion(), data: '{"new":true}' })),
+  replacing(
+    'replace of what was read',
+    (one) => ({ ...one, version: newVersion(), data: '{"new":true}' }),
+    true,
+  ),
   replacing('replace that closes', (one, now) => closedRecord(one, now)),
   extending('extend', 20 * MINUTE),
   extending('extend that rewrites', 50 * MINUTE),

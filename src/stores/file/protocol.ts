@@ -9,7 +9,7 @@
 //   look      read the record: version v; the token of v is there -> v is the current version
 //             it is not, but a token of v + 1 is: a write has been committed -> publish it and look again
 //             neither, and the record is still the same -> the session has been removed
-//   replace   look: v; write staged v + 1; COMMIT rename(token v, token v + 1); PUBLISH rename(staged v + 1, record)
+//   replace   look: v, however long ago; write staged v + 1; COMMIT rename(token v, token v + 1); PUBLISH rename(staged v + 1, record)
 //   touch     look: v; set the time of token v
 //   remove    look: v; COMMIT unlink(token v); unlink(record)
 //

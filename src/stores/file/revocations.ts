@@ -51,7 +51,7 @@ export class Revocations {
     this.#options = options;
   }
 
-  *isRevoked({ createdAt, owner }: SessionRecord): Steps<boolean> {
+  *isRevoked({ createdAt, owner }: Pick<SessionRecord, 'createdAt' | 'owner'>): Steps<boolean> {
     const { clock, layout } = this.#options;
     // A session that began within the last second cannot have been revoked for longer than that.
     const mayLook = clock.now() - createdAt >= LOOK_MS;

@@ -6,7 +6,7 @@ import type { SessionKey, SessionRecord } from '../../core/contract.js';
 import { SessionError } from '../../core/errors.js';
 import { Recent } from '../../core/recent.js';
 import { attempt, link, mkdir, readdir, rename, rmdir, unless, unlink, type Steps } from './calls.js';
-import { entryOf, isAside, nameOf, type Layout, type Name } from './layout.js';
+import { entryOf, isAside, isSame, nameOf, type Layout, type Name, type Version } from './layout.js';
 import type { OwnerIndex } from './owner-index.js';
 import type { Current, Look, Protocol } from './protocol.js';
 import { CorruptFile } from './record-file.js';
@@ -25,6 +25,11 @@ export interface SessionsOptions {
   readonly onCorrupt: (error: SessionError) => void;
 }
 
+/** What is remembered of a version that was read: enough to commit away from it. */
+interface Seen extends Version, Pick<Current, 'touchTag' | 'endsAt'> {
+  readonly record: Pick<SessionRecord, 'key' | 'version' | 'createdAt' | 'owner' | 'closed'>;
+}
+
 /** Each try that fails means that another process succeeded meanwhile. */
 const TRIES = 1_000;
 /** A session is swept so long after its end: a touch that looked at it just before may still land. */
@@ -38,8 +43,8 @@ const MAX_SEEN = 1_000;
 
 export class Sessions {
   readonly #options: SessionsOptions;
-  /** By name, the version of a session that was read last, without its data. */
-  readonly #seen = new Recent<Current>(MAX_SEEN);
+  /** By name, what was read last. */
+  readonly #seen = new Recent<Seen>(MAX_SEEN);
 
   constructor(options: SessionsOptions) {
     this.#options = options;
@@ -79,8 +84,8 @@ export class Sessions {
     const { protocol, owners } = this.#options;
     const name = nameOf(record.key);
     for (let tries = 0; tries < TRIES; tries++) {
-      const known = tries === 0 ? yield* this.#known(record.key, expectedVersion) : null;
-      const seen = known ?? (yield* this.#living(record.key));
+      const known = tries === 0 ? yield* this.#known(name, record, expectedVersion) : null;
+      const seen: Seen | null = known ?? (yield* this.#living(record.key));
       if (seen?.record.version !== expectedVersion || seen.record.closed !== undefined) return false;
       const { owner } = seen.record;
       if (record.owner !== undefined && record.owner !== owner) yield* owners.add(record.owner, name);
@@ -159,20 +164,25 @@ export class Sessions {
   }
 
   /** Whether its time is over, or it was revoked with others. */
-  *isGone(seen: Current): Steps<boolean> {
+  *isGone(seen: Pick<Seen, 'endsAt' | 'record'>): Steps<boolean> {
     return this.isOver(seen) || (yield* this.#options.revocations.isRevoked(seen.record));
   }
 
-  isOver({ endsAt }: Current, graceMs = 0): boolean {
+  isOver({ endsAt }: Pick<Seen, 'endsAt'>, graceMs = 0): boolean {
     return endsAt + graceMs <= this.#options.clock.now();
   }
 
   *#living(key: SessionKey): Steps<Current | null> {
     yield* this.#options.check();
-    const seen = yield* this.look(nameOf(key));
+    const name = nameOf(key);
+    const seen = yield* this.look(name);
     // A name is made of a key in one way, but a handle and the id that it is of give the same one.
     if (seen?.record.key === key && !(yield* this.isGone(seen))) {
-      this.#seen.set(nameOf(key), { ...seen, record: { ...seen.record, data: '' } });
+      const { seq, nonce, touchTag, dueAt: endsAt } = seen;
+      const { version, createdAt, owner, closed } = seen.record;
+      const facts = { key, version, createdAt, ...(owner && { owner }), ...(closed && { closed }) };
+      // Not the end of a touch: a process that was stopped in the middle of another touch can take that back.
+      this.#seen.set(name, { seq, nonce, touchTag, endsAt, record: facts });
       return seen;
     }
     // Once more: a directory that has gone since must not look like a session that is not there.
@@ -181,12 +191,15 @@ export class Sessions {
   }
 
   /**
-   * A version that was read before: to commit away from it, it need not be read again. If it is not the current one any more,
-   * the commit fails, and who reads then learns why.
+   * The version that a record is to replace, if it was read before and nothing speaks against it. A look is as good as a new
+   * one however old it is: it has seen the record at that version, which is what a commit away from it needs. If the
+   * version is not the current one any more, that commit fails.
    */
-  *#known(key: SessionKey, version: string): Steps<Current | null> {
-    const seen = this.#seen.get(nameOf(key));
+  *#known(name: Name, { key, owner }: SessionRecord, version: string): Steps<Seen | null> {
+    const seen = this.#seen.get(name);
     if (seen?.record.key !== key || seen.record.version !== version) return null;
+    // Before the owner index is written to, the version must be known to be the current one.
+    if (owner !== seen.record.owner) return null;
     yield* this.#options.check();
     return (yield* this.isGone(seen)) ? null : seen;
   }
@@ -207,10 +220,15 @@ export class Sessions {
     yield* mkdir(layout.quarantine);
     yield* this.#makeRoomAside();
     const aside = layout.aside(name, clock.now());
-    const tokens = (yield* readdir(shard)).filter((file) => {
+    const files = (yield* readdir(shard)).flatMap((file) => {
       const entry = entryOf(file);
-      return entry?.kind === 'token' && entry.name === name;
+      return entry?.name === name && entry.kind !== 'record' ? [{ file, entry }] : [];
     });
+    const staged = files.filter(({ entry }) => entry.kind === 'staged');
+    // B: commits   A: lists   B: publishes -> the token of a version that is about to be published is not the broken one's
+    const tokens = files.filter(
+      ({ entry }) => entry.kind === 'token' && !staged.some((other) => isSame(other.entry, entry)),
+    );
     if (!(yield* unless('ENOENT', rename(layout.record(name), aside)))) return;
     // A: reads the broken file   B: commits the version after it, and publishes   A: moves B's away -> back with it
     if (yield* protocol.mayBeSound(aside, name)) {
@@ -218,7 +236,7 @@ export class Sessions {
       yield* unlink(aside);
       return;
     }
-    for (const token of tokens) yield* unless('ENOENT', unlink(shard + sep + token));
+    for (const { file } of tokens) yield* unless('ENOENT', unlink(shard + sep + file));
     onCorrupt(
       new SessionError(
         'ERR_SESSION_CORRUPT',
