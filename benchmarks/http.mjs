@@ -44,7 +44,7 @@ const { values, positionals } = parseArgs({
 });
 const { quick: isQuick, profile } = values;
 // More rounds rather than longer ones: the machine changes its speed within seconds, and a ratio is of what ran within one.
-const rounds = Number(values.rounds ?? (isQuick ? 5 : 12));
+const rounds = Number(values.rounds ?? (isQuick ? 5 : 9));
 const requests = Number(values.requests ?? (isQuick ? 400 : 1_500));
 const only = values.only?.split(',') ?? (isQuick ? JUDGED : NAMES);
 const isCount = (count) => Number.isSafeInteger(count) && count >= 1;
