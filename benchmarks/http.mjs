@@ -4,8 +4,9 @@
 //   npm run bench:http -- [main] [4kb] [32kb] [one] [many] [--quick] [--only <configurations, comma separated>]
 //     [--rounds N] [--requests N] [--profile <configuration>]
 //
-// Without a word all scenarios, half an hour; --quick: about a minute, what there are targets for, with few requests. A server process for each
-// configuration, under load in turn, in rounds; every answer is checked. --profile: what took most of the time of that app.
+// Without a word all scenarios, half an hour; --quick: about a minute, what there are targets for, with few requests. A server
+// process for each configuration, under load in turn, in rounds; every answer is checked. --profile: what took most of the time
+// of that app.
 // Starts databases of its own. Exits with 1 if an answer is wrong or a target is missed; with 2 where CI=true and a database
 // is not installed, elsewhere it is left out.
 import { parseArgs } from 'node:util';
@@ -44,7 +45,7 @@ const { values, positionals } = parseArgs({
 });
 const { quick: isQuick, profile } = values;
 // More rounds rather than longer ones: the machine changes its speed within seconds, and a ratio is of what ran within one.
-const rounds = Number(values.rounds ?? (isQuick ? 5 : 9));
+const rounds = Number(values.rounds ?? (isQuick ? 5 : 8));
 const requests = Number(values.requests ?? (isQuick ? 400 : 1_500));
 const only = values.only?.split(',') ?? (isQuick ? JUDGED : NAMES);
 const isCount = (count) => Number.isSafeInteger(count) && count >= 1;

@@ -38,7 +38,9 @@ describe('S4 a signature is compared in constant time: whole, whatever of it is 
     await client.get('/');
     const [name, value = ''] = client.cookie.split('=');
     const spy = jest.spyOn(crypto, 'timingSafeEqual');
-    const cookie = `${String(name)}=${spoilt(value, value.indexOf('.') + 1)}`;
+    // A signature may begin with a character that is encoded as three.
+    const plain = decodeURIComponent(value);
+    const cookie = `${String(name)}=${encodeURIComponent(spoilt(plain, plain.indexOf('.') + 1))}`;
     await client.clone().get('/', { headers: { cookie } });
     expect(compared(spy)).toEqual([[43, 43]]);
   });
