@@ -14,7 +14,7 @@ const ADMIN = 'there is no admin interface yet';
 /** @type {readonly Rule[]} */
 export const RULES = [
   // Identifier
-  [1, 'An id is 256 bits of the system’s random source; no session begins with anything else.'],
+  [1, 'An id is 256 bits of the system’s random source; without that source no session begins.'],
   [2, 'An id says nothing: not who, not when, not which came before.'],
   [3, 'What generateId returns is checked each time it is used.'],
   [4, 'A cookie counts only under a whole HMAC-SHA-256 of one of the secrets, compared in constant time.'],

@@ -93,7 +93,7 @@ const SWEEP = {
   'with that second round: processor time of all threads, ms': ({ cpuMs }) => cpuMs,
   'with that second round: event loop held, ms': ({ loopMs }) => loopMs,
 };
-const [SWEPT] = Object.keys(SWEEP);
+const [SWEPT, SWEPT_TWICE] = Object.keys(SWEEP);
 
 export async function filesPart({ isQuick, disk }) {
   const count = isQuick ? 5_000 : 100_000;
@@ -157,11 +157,15 @@ function operationTargets(title, operations) {
   ];
 }
 
-const sweepTarget = (title, sweeps) => ({
-  what: `${title}: time of a sweep of 1 %, against ${PEER}`,
-  figure: medianMs(sweeps, SWEPT, 'ours') / medianMs(sweeps, SWEPT, 'peer'),
-  required: { atMost: 1 / 12 },
-});
+function sweepTarget(title, sweeps) {
+  const share = (figure) => medianMs(sweeps, figure, 'ours') / medianMs(sweeps, figure, 'peer');
+  return {
+    what: `${title}: time of a sweep of 1 %, against ${PEER}`,
+    figure: share(SWEPT),
+    required: { atMost: 1 / 12 },
+    note: `one round, as the peer's is; with a second one that finds nothing: ${ratio(share(SWEPT_TWICE))}`,
+  };
+}
 
 const LABELS = { ours: 'session-store-js', peer: PEER, floor: FLOOR };
 

@@ -1,9 +1,8 @@
 // Identifiers: the secret id of the cookie, its public handle, and what may pass for an id.
-import { hash } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 
 import type { SessionHandle, SessionId } from './contract.js';
 import { SessionError } from './errors.js';
-import { drawBytes } from './random.js';
 
 /** Gives `size` unpredictable bytes, or throws: a failing source fails the creation of the session. */
 export type RandomSource = (size: number) => Buffer;
@@ -14,7 +13,7 @@ const ID = /^[A-Za-z0-9_-]{22,256}$/;
 const HANDLE = /^sha256:[0-9a-f]{64}$/;
 
 /** A fresh id of 256 bits (OWASP Session Management Cheat Sheet asks for 64 of entropy, NIST 800-63B for 64). */
-export function randomId(random: RandomSource = drawBytes): SessionId {
+export function randomId(random: RandomSource = randomBytes): SessionId {
   const bytes = random(ID_BYTES);
   if (!Buffer.isBuffer(bytes) || bytes.length !== ID_BYTES)
     throw new SessionError(

@@ -1,5 +1,5 @@
 // The options of express-session, and what they come down to. Names, defaults and what is refused are express-session's.
-import { KeyObject, type CipherKey } from 'node:crypto';
+import { KeyObject, randomBytes, type CipherKey } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { types } from 'node:util';
 
@@ -7,7 +7,6 @@ import type { BreakerLimits } from '../commit/breaker.js';
 import { systemClock, type Clock } from '../core/clock.js';
 import { isCookieName } from '../core/cookie.js';
 import { SessionError } from '../core/errors.js';
-import { drawBytes } from '../core/random.js';
 import { assertStore, type ExpressStore } from '../stores/express-store.js';
 import { Cookie } from '../stores/session.js';
 import type { RecordStore } from '../stores/store.js';
@@ -204,7 +203,7 @@ const ATTRIBUTES: Readonly<Record<string, readonly [(value: unknown) => boolean,
 };
 
 /** As long as express-session's. */
-const randomId = (): string => drawBytes(24).toString('base64url');
+const randomId = (): string => randomBytes(24).toString('base64url');
 
 function isSecret(secret: unknown): boolean {
   if (typeof secret === 'string') return secret !== '';

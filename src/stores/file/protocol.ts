@@ -9,7 +9,7 @@
 //   look      read the record: version v; the token of v is there -> v is the current version
 //             it is not, but a token of v + 1 is: a write has been committed -> publish it and look again
 //             neither, and the record is still the same -> the session has been removed
-//   replace   look: v, however long ago; write staged v + 1; COMMIT rename(token v, token v + 1); PUBLISH rename(staged v + 1, record)
+//   replace   look: v; write staged v + 1; COMMIT rename(token v, token v + 1); PUBLISH rename(staged v + 1, record)
 //   touch     look: v; set the time of token v
 //   remove    look: v; COMMIT unlink(token v); unlink(record)
 //
@@ -26,7 +26,8 @@
 //                      neither. B could do so only after v + 1 was published -> A reads the record again: it has changed
 //
 // What must not be dropped:
-//   1. nobody commits away from v without having seen the record at v: otherwise v + 1 is overwritten unpublished
+//   1. nobody commits away from v without having seen the record at v, however long ago: otherwise v + 1 is overwritten
+//      unpublished
 //   2. a staged file is complete (and flushed, where asked) before the name of its token can exist
 //   3. no name is used twice (`Nonces`): a name that comes again is how late calls do harm
 //   4. publishing consumes a source that exists once, so it happens once, whoever does it
