@@ -16,7 +16,7 @@ export class Edits {
   }
 
   /** Sets keys and stores them. On a rejection the old values are back. */
-  async set(values: Record<string, unknown>, beginning: Beginning): Promise<void> {
+  set(values: Record<string, unknown>, beginning: Beginning): Promise<void> {
     const bag = this.#bag();
     const { live } = bag;
     const { isIdle } = this.#view;
@@ -33,7 +33,7 @@ export class Edits {
       if (typeof value === 'object' && value !== null) bag.shareAll();
     }
     Object.assign(live, values);
-    await this.save(beginning, (isSent) => {
+    return this.save(beginning, (isSent) => {
       for (const [key, value] of Object.entries(values)) {
         if (!Object.is(live[key], value)) continue;
         // An object that was changed in place and set again, or a value that was not stored yet: what was before

@@ -17,13 +17,11 @@ const FOLLOW_MS = 300_000;
 const LOST_MS = 30_000;
 
 /** Stores what the handler changed on `req.session`, or keeps the session from expiring. */
-export async function settle(engine: Engine, view: SessionView): Promise<void> {
-  if (view.unreadable !== null) return;
+export function settle(engine: Engine, view: SessionView): Promise<void> | undefined {
+  if (view.unreadable !== null) return undefined;
   const text = view.mayDiffer ? view.pending() : null;
   const work = text === null ? keepAlive(engine, view) : commit(engine, view, text);
-  if (work !== undefined) await work;
-  const { record } = view;
-  if (record !== null && isRenewalDue(engine, view, record)) await renew(engine, view, record);
+  return work === undefined ? renewIfDue(engine, view) : work.then(() => renewIfDue(engine, view));
 }
 
 /** Adds the cookie, and what caches must know. */
@@ -40,6 +38,11 @@ export function decorate(engine: Engine, view: SessionView, req: IncomingMessage
   } else if (view.state === 'absent' && view.clearDue) {
     engine.transports.clear(req, res);
   }
+}
+
+function renewIfDue(engine: Engine, view: SessionView): Promise<void> | undefined {
+  const { record } = view;
+  return record !== null && isRenewalDue(engine, view, record) ? renew(engine, view, record) : undefined;
 }
 
 /** Gives a session whose id is old another one. A fault harms no response: the next one tries again. */

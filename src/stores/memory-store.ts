@@ -313,10 +313,10 @@ export class MemoryStore extends RecordStore {
   }
 
   /** The entry of a key unless its time is over, in which case it goes. */
-  #living(key: SessionKey, now = this.clock.now()): Entry | undefined {
+  #living(key: SessionKey, now?: number): Entry | undefined {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
-    if (entry.dueAt <= now) this.#expire(entry);
+    if (entry.dueAt <= (now ?? this.clock.now())) this.#expire(entry);
     else if (this.#isRevoked(entry)) this.#revoke(entry);
     else return entry;
     return undefined;
