@@ -23,21 +23,22 @@ const UNMEASURED_TIMES = 4;
  * Requests that come before those that are measured, each time: while the others had their turns, the processor's caches have
  * forgotten this app, and what has most code would pay most for it.
  */
-export const LEAD = 250;
+export const LEAD = { memory: 64, waiting: 250 };
 /**
- * Requests of one turn, at least. A round has several: on a machine whose speed changes from one tenth of a second to the next,
- * that is fairer than a long one. What waits has one turn, because some wait for as long as that.
+ * Requests of one turn, at least, of what answers from memory: a round has many short ones. On a machine whose speed changes
+ * from one tenth of a second to the next, the difference of two apps came out half as far off as with turns of twice that
+ * length. What waits has one turn, because some wait for as long as that.
  */
-const TURN = 250;
+const TURN = 128;
 /** Each connection sends so many in a turn, or a turn is nothing but its beginning and its end. */
-const TURN_OF_CONNECTION = 8;
+const TURN_OF_CONNECTION = 4;
 const WORKLOAD_NAMES = Object.keys(WORKLOADS);
 /** What a configuration adds is added to this one. */
 export const BASE = 'empty';
 
 /**
  * @param names Of CONFIGURATIONS, BASE among them.
- * @param requests In one round, of each configuration and workload; fewer of one that waits long.
+ * @param requests In one round, of each configuration and workload, by kind as LEAD; fewer of one that waits long.
  * @param profile The configuration that is profiled, if any.
  * @returns `results`, by configuration `{ rss, cells, base }`: `base` is what BASE came to beside it; a cell for each workload:
  *   `rate`, `cpu`, `p50`, `p99`, `count` and `database`, each a list of what the rounds gave: requests a second, microseconds
@@ -123,12 +124,13 @@ async function startEngines(wanted) {
 /** What each app did in one round of a workload, by name. */
 async function cellsOf(apps, workload, { round, requests, connections, engines }) {
   const turns = new Map(apps.map(({ name }) => [name, []]));
-  const isWaiting = apps.some((app) => app.isWaiting);
+  const kind = apps.some((app) => app.isWaiting) ? 'waiting' : 'memory';
   const leastOfTurn = Math.max(TURN, connections * TURN_OF_CONNECTION);
-  const count = isWaiting ? 1 : Math.max(Math.floor(requests / leastOfTurn), 1);
+  const count = kind === 'waiting' ? 1 : Math.max(Math.floor(requests[kind] / leastOfTurn), 1);
+  const size = { lead: LEAD[kind], requests: Math.ceil(requests[kind] / count) };
   for (let turn = 0; turn < count; turn++)
     for (const app of inOrder(apps, round * count + turn))
-      turns.get(app.name).push(await turnOf(app, workload, requests / count, engines.get(app.engine)));
+      turns.get(app.name).push(await turnOf(app, workload, size, engines.get(app.engine)));
   return new Map(apps.map(({ name }) => [name, figuresOf(turns.get(name))]));
 }
 
@@ -139,10 +141,10 @@ function inOrder(apps, turn) {
   return turn % 2 === 0 ? turned : turned.reverse();
 }
 
-async function turnOf(app, workload, requests, engine) {
-  await app.send(workload, unmeasured(app, LEAD));
+async function turnOf(app, workload, { lead, requests }, engine) {
+  await app.send(workload, unmeasured(app, lead));
   const [before, databaseBefore] = [await app.usage(), engine?.cpu() ?? null];
-  const { latencies, elapsed } = await app.send(workload, limitsOf(app, Math.ceil(requests)));
+  const { latencies, elapsed } = await app.send(workload, limitsOf(app, requests));
   const cpu = (await app.usage()).cpu - before.cpu;
   return {
     latencies,
