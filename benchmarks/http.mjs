@@ -45,9 +45,9 @@ const { values, positionals } = parseArgs({
 });
 const { quick: isQuick, profile } = values;
 // More rounds rather than longer ones: the machine changes its speed within seconds, and a ratio is of what ran within one.
-const rounds = Number(values.rounds ?? (isQuick ? 5 : 8));
+const rounds = Number(values.rounds ?? (isQuick ? 4 : 8));
 // What is added in memory is a small difference of two large figures: it takes more requests than what waits does.
-const requests = isQuick ? { memory: 800, waiting: 400 } : { memory: 6_000, waiting: 1_500 };
+const requests = isQuick ? { memory: 600, waiting: 400 } : { memory: 6_000, waiting: 1_500 };
 if (values.requests !== undefined) requests.memory = requests.waiting = Number(values.requests);
 const only = values.only?.split(',') ?? (isQuick ? JUDGED : NAMES);
 const isCount = (count) => Number.isSafeInteger(count) && count >= 1;

@@ -14,16 +14,16 @@ import { printProfile } from './profile.mjs';
 /** Requests in a millisecond: one that waits for a disk or a database stops when the time is over that this would take. */
 const PACE = 8;
 /** Requests of each workload before the first round: with fewer, V8 still compiles while it is measured. */
-const WARM_UP = 4_000;
+const WARM_UP = 3_000;
 /** Of one that waits: most of its time is not JavaScript's. */
-const WARM_UP_WAITING = 1_500;
+const WARM_UP_WAITING = 1_000;
 /** What is not measured may take so many times as long: a package that waits has not compiled after fewer requests either. */
-const UNMEASURED_TIMES = 4;
+const UNMEASURED_TIMES = 3;
 /**
  * Requests that come before those that are measured, each time: while the others had their turns, the processor's caches have
  * forgotten this app, and what has most code would pay most for it.
  */
-export const LEAD = { memory: 64, waiting: 250 };
+export const LEAD = { memory: 64, waiting: 128 };
 /**
  * Requests of one turn, at least, of what answers from memory: a round has many short ones. On a machine whose speed changes
  * from one tenth of a second to the next, the difference of two apps came out half as far off as with turns of twice that
