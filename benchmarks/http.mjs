@@ -4,7 +4,7 @@
 //   npm run bench:http -- [main] [4kb] [32kb] [one] [many] [--quick] [--only <configurations, comma separated>]
 //     [--rounds N] [--requests N] [--profile <configuration>]
 //
-// Without a word all scenarios, half an hour; --quick: about a minute, what there are targets for, with few requests. A server
+// Without a word all scenarios, most of an hour; --quick: about a minute, what there are targets for, with few requests. A server
 // process for each configuration, under load in turn, in rounds; every answer is checked. --profile: what took most of the time
 // of that app.
 // Starts databases of its own. Exits with 1 if an answer is wrong or a target is missed; with 2 where CI=true and a database
@@ -22,14 +22,16 @@ import { tablesOf } from './lib/http-tables.mjs';
 import { JUDGED, targetsOf } from './lib/http-targets.mjs';
 import { publish } from './lib/publish.mjs';
 
-/** `share`: of the requests of a cell. */
+/** `requests`, of a round: what is added in memory is a small difference of two large figures, and takes more of them. */
 const SCENARIOS = {
-  main: { bytes: 300, connections: 32, share: 1 },
-  '4kb': { bytes: 4_096, connections: 32, share: 0.5 },
-  '32kb': { bytes: 32_000, connections: 32, share: 0.25 },
-  one: { bytes: 300, connections: 1, share: 0.5 },
-  many: { bytes: 300, connections: 256, share: 0.5 },
+  main: { bytes: 300, connections: 32, requests: { memory: 6_000, waiting: 1_500 } },
+  '4kb': { bytes: 4_096, connections: 32, requests: { memory: 4_000, waiting: 750 } },
+  '32kb': { bytes: 32_000, connections: 32, requests: { memory: 1_000, waiting: 400 } },
+  one: { bytes: 300, connections: 1, requests: { memory: 1_000, waiting: 750 } },
+  many: { bytes: 300, connections: 256, requests: { memory: 2_048, waiting: 1_024 } },
 };
+/** A quick run has so many times fewer. */
+const QUICKER = { memory: 10, waiting: 4 };
 const QUICK_SCENARIOS = ['main', '4kb'];
 const NAMES = Object.keys(CONFIGURATIONS);
 
@@ -46,15 +48,13 @@ const { values, positionals } = parseArgs({
 const { quick: isQuick, profile } = values;
 // More rounds rather than longer ones: the machine changes its speed within seconds, and a ratio is of what ran within one.
 const rounds = Number(values.rounds ?? (isQuick ? 4 : 8));
-// What is added in memory is a small difference of two large figures: it takes more requests than what waits does.
-const requests = isQuick ? { memory: 600, waiting: 400 } : { memory: 6_000, waiting: 1_500 };
-if (values.requests !== undefined) requests.memory = requests.waiting = Number(values.requests);
+const requests = values.requests === undefined ? null : Number(values.requests);
 const only = values.only?.split(',') ?? (isQuick ? JUDGED : NAMES);
 const isCount = (count) => Number.isSafeInteger(count) && count >= 1;
 const isKnown =
   positionals.every((name) => Object.hasOwn(SCENARIOS, name)) &&
   [...only, profile ?? BASE].every((name) => Object.hasOwn(CONFIGURATIONS, name));
-if (!isKnown || !isCount(rounds) || !isCount(requests.memory)) {
+if (!isKnown || !isCount(rounds) || !isCount(requests ?? 1)) {
   console.error(
     `Usage: node benchmarks/http.mjs [${Object.keys(SCENARIOS).join('] [')}] [--quick] [--rounds N] [--requests N]\n` +
       `  [--only <some, comma separated>] [--profile <one>] of ${NAMES.join(', ')}`,
@@ -89,7 +89,7 @@ const missed = await publish({
 process.exitCode = missed.length === 0 ? 0 : 1;
 
 function scenarioOf(name) {
-  const { bytes, connections, share } = SCENARIOS[name];
+  const { bytes, connections } = SCENARIOS[name];
   const isInMemoryOnly = isQuick && name !== 'main';
   const shown = NAMES.filter(
     (key) => key === BASE || (only.includes(key) && isThere(key) && (!isInMemoryOnly || isInMemory(key))),
@@ -101,15 +101,19 @@ function scenarioOf(name) {
     connections,
     shown,
     names: shown.filter((key) => bytes <= (CONFIGURATIONS[key].largest ?? Infinity)),
-    requests: shareOf(requests, share),
+    requests: requestsOf(name),
     rounds,
     command: cores.command,
     profile,
   };
 }
 
-function shareOf({ memory, waiting }, share) {
-  return { memory: Math.ceil(memory * share), waiting: Math.ceil(waiting * share) };
+function requestsOf(name) {
+  const { memory, waiting } = SCENARIOS[name].requests;
+  if (requests !== null) return { memory: requests, waiting: requests };
+  return isQuick
+    ? { memory: Math.ceil(memory / QUICKER.memory), waiting: Math.ceil(waiting / QUICKER.waiting) }
+    : { memory, waiting };
 }
 
 function isInMemory(key) {
