@@ -4,7 +4,7 @@
 //   npm run bench:http -- [main] [4kb] [32kb] [one] [many] [--quick] [--only <configurations, comma separated>]
 //     [--rounds N] [--requests N] [--profile <configuration>]
 //
-// Without a word all scenarios, most of an hour; --quick: about a minute, what there are targets for, with few requests. A server
+// Without a word all scenarios, half an hour; --quick: about a minute, what there are targets for, with few requests. A server
 // process for each configuration, under load in turn, in rounds; every answer is checked. --profile: what took most of the time
 // of that app.
 // Starts databases of its own. Exits with 1 if an answer is wrong or a target is missed; with 2 where CI=true and a database
@@ -46,8 +46,7 @@ const { values, positionals } = parseArgs({
   },
 });
 const { quick: isQuick, profile } = values;
-// More rounds rather than longer ones: the machine changes its speed within seconds, and a ratio is of what ran within one.
-const rounds = Number(values.rounds ?? (isQuick ? 4 : 8));
+const rounds = Number(values.rounds ?? 4);
 const requests = values.requests === undefined ? null : Number(values.requests);
 const only = values.only?.split(',') ?? (isQuick ? JUDGED : NAMES);
 const isCount = (count) => Number.isSafeInteger(count) && count >= 1;

@@ -69,12 +69,11 @@ export class App {
     const [{ port }] = await Promise.race([once(app.#child, 'message'), exited]);
     exited.catch(() => undefined);
     app.#load = await Load.open(port, connections);
-    await app.#login();
     return app;
   }
 
   /** Gives each connection a session of its own. */
-  async #login() {
+  async login() {
     await this.#each('/new', false, ({ value, cookies }, connection) => {
       connection.noted.user = value;
       connection.keep(this.hasSessions ? cookies : [OTHER_COOKIE]);
