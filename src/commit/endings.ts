@@ -5,7 +5,7 @@ import type { SessionKey, SessionRecord } from '../core/contract.js';
 import { expiryAt } from '../core/expiry.js';
 import { closedRecord, isLiving, newVersion } from '../core/record.js';
 import { mayTry, sessionEnded, tooManyAttempts } from './attempts.js';
-import type { Target } from './lanes.js';
+import type { Target } from './write.js';
 import { put } from './put.js';
 import type { StoreCalls } from './store-calls.js';
 

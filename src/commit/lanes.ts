@@ -13,65 +13,14 @@
 //
 //   slow: reads v0 · logout: replace(closed, expecting v0) · slow: replace(v1, expecting v0) -> false -> ended
 import type { Clock } from '../core/clock.js';
-import type { SessionKey, SessionMeta, SessionRecord } from '../core/contract.js';
-import { Draft } from '../core/draft.js';
-import { expiryAt, isTouchDue } from '../core/expiry.js';
+import type { SessionKey, SessionRecord } from '../core/contract.js';
 import type { DataLimits } from '../core/json.js';
-import { isLiving, newVersion } from '../core/record.js';
 import type { DataSchema } from '../core/schema.js';
 import type { RecordStore } from '../stores/store.js';
-import { mayTry, sessionEnded, tooManyAttempts } from './attempts.js';
 import type { Breaker } from './breaker.js';
-import { close, moveTo, successorOf, type Inheritance } from './endings.js';
-import { put } from './put.js';
+import { close, moveTo, type Inheritance } from './endings.js';
 import { StoreCalls } from './store-calls.js';
-
-/** A session that a request writes to. Shared by that request's jobs, and kept up to date by the lane. */
-export interface Target {
-  /** What was last read or stored; `null`: not stored yet. */
-  record: SessionRecord | null;
-  key: SessionKey;
-  /** The first record of a session that is not stored yet. */
-  first(): SessionRecord;
-  /** Takes another id, because the one it had is in use. @throws where there is none left to take */
-  renew(): void;
-}
-
-/** A session's text before and after what a request did to it. */
-export interface TextChange {
-  readonly base: string;
-  readonly mine: string;
-}
-
-/** What a request wants written. */
-export type Change =
-  | ({ readonly kind: 'text' } & TextChange)
-  | {
-      readonly kind: 'update';
-      readonly key: string;
-      readonly fn: (value: unknown) => unknown;
-      /** What the request changed before; it lands with the update or not at all. */
-      readonly before?: TextChange;
-    };
-
-export interface Move {
-  /** Another idle time for the session, ms; `null`: the store's own. */
-  readonly idleMs?: number | null;
-  /** When the session ends, epoch ms, where that is not for the commit to say. */
-  readonly expiresAt?: number | null;
-  /** A use: the session ends no earlier than this, and an end that another request set stays. */
-  readonly atLeast?: number | null;
-  /** Facts that change with the data; undefined ones go. */
-  readonly meta?: { readonly [fact in keyof SessionMeta]: SessionMeta[fact] | undefined };
-}
-
-export interface Committed {
-  readonly record: SessionRecord;
-  /** The expiry moved, so the cookie goes with it. */
-  readonly moved: boolean;
-  /** What an update's function returned. */
-  readonly value?: unknown;
-}
+import { Write, type Change, type Committed, type Move, type Target, type WriteJob } from './write.js';
 
 export interface LaneEvents {
   created(record: SessionRecord): void;
@@ -91,22 +40,6 @@ export interface LaneOptions {
 
 /** What a `regenerate` with data takes along. */
 const WHOLE: Inheritance = { data: true, identity: true };
-
-interface WriteJob {
-  readonly target: Target;
-  readonly change: Change;
-  readonly move: Move;
-  /** When it was asked for: from then on it has storeTimeout, the time in the queue included. */
-  readonly since: number;
-  resolve(committed: Committed): void;
-  reject(error: unknown): void;
-}
-
-/** A change that goes into the text, and what an update's function returned. */
-interface Landing {
-  readonly job: WriteJob;
-  readonly value: unknown;
-}
 
 interface EndJob {
   run(lane: Lane): Promise<void>;
@@ -224,71 +157,25 @@ export class Lanes {
       } else {
         const end = lane.jobs.findIndex((job) => 'run' in job);
         const batch = lane.jobs.splice(0, end < 0 ? lane.jobs.length : end) as WriteJob[];
-        await this.#write(lane, batch).catch((error: unknown) => {
+        try {
+          const isDone = this.#writeOf(lane, batch).run();
+          if (isDone !== true) await isDone;
+        } catch (error) {
           lane.latest = null;
           for (const job of batch) job.reject(error);
-        });
+        }
       }
     }
     if (this.#lanes.get(lane.place) === lane) this.#lanes.delete(lane.place);
   }
 
-  async #write(lane: Lane, batch: WriteJob[]): Promise<void> {
-    // The oldest.
-    const [{ target, since }] = batch as [WriteJob];
-    const calls = this.#calls(since);
-    let current = lane.latest ?? batch[batch.length - 1]?.target.record ?? null;
-    for (let attempt = 0; await mayTry(attempt, calls); attempt++) {
-      const { draft, landing, failed } = this.#fold(current, batch);
-      if (failed.length > 0) {
-        // What was read may be old. A success is proved by the compare-and-set; a refusal by a fresh look:
-        //   A: reads stock 0 · B: stores 5 · A: update(throws at 0) must not say "sold out"
-        const found =
-          current === null ? null : await this.#living(calls, await calls.find(current.key, true));
-        if (current !== null && found === null) throw sessionEnded();
-        if (found !== null && found.version !== current?.version) {
-          current = found;
-          continue;
-        }
-        for (const { job, error } of failed) {
-          job.reject(error);
-          batch.splice(batch.indexOf(job), 1);
-        }
-        if (landing.length === 0) return;
-      }
-      const record = this.#next(current ?? target.first(), current !== null, draft.text, landing);
-      const found = await put(calls, record, current);
-      if (found === 'landed') {
-        lane.latest = record;
-        if (current === null) this.#settle(lane, record.key);
-        const moved = record.expiresAt !== current?.expiresAt;
-        for (const { job, value } of landing) {
-          job.target.record = record;
-          // Another one, if the session was renewed meanwhile.
-          job.target.key = record.key;
-          job.resolve({ record, moved, value });
-        }
-        if (current === null) this.#events.created(record);
-        this.#events.committed(record, current);
-        if (draft.overwritten.size > 0) this.#events.conflict(record, [...draft.overwritten]);
-        return;
-      }
-      if (current === null) {
-        target.renew();
-      } else {
-        current = await this.#living(calls, found);
-        if (current === null) throw sessionEnded();
-      }
-    }
-    throw tooManyAttempts();
-  }
-
-  /** What was found, or the session that a scheduled renewal put in its place:
-   *
-   *   A: reads v0 under the old id · B: renews it · A: replace(v1) -> false, closed, moved -> goes on top of the new one
-   */
-  async #living(calls: StoreCalls, found: SessionRecord | null): Promise<SessionRecord | null> {
-    return isLiving(found) ? found : successorOf(calls, this.#options.clock, found);
+  #writeOf(lane: Lane, batch: WriteJob[]): Write {
+    const calls = this.#calls((batch[0] as WriteJob).since);
+    const latest = lane.latest ?? batch[batch.length - 1]?.target.record ?? null;
+    return new Write(this.#options, this.#events, batch, calls, latest, (record, isFirst) => {
+      lane.latest = record;
+      if (isFirst) this.#settle(lane, record.key);
+    });
   }
 
   /** A session is stored for the first time: its lane is found under its key from here on. */
@@ -298,78 +185,8 @@ export class Lanes {
     lane.place = key;
   }
 
-  /** Puts the changes on top of each other. One that throws or breaks a limit fails alone. */
-  #fold(current: SessionRecord | null, batch: WriteJob[]) {
-    const draft = new Draft(current?.data ?? '{}', this.#options.limits, this.#options.schema);
-    const landing: Landing[] = [];
-    const failed: { job: WriteJob; error: unknown }[] = [];
-    for (const job of batch) {
-      const { change } = job;
-      try {
-        landing.push({ job, value: apply(change, draft) });
-      } catch (error) {
-        failed.push({ job, error });
-      }
-    }
-    return { draft, landing, failed };
-  }
-
-  #next(record: SessionRecord, exists: boolean, data: string, landing: readonly Landing[]): SessionRecord {
-    const now = this.#options.clock.now();
-    const move =
-      landing.length === 1
-        ? (landing[0] as Landing).job.move
-        : (Object.assign({}, ...landing.map(({ job }) => job.move)) as Move);
-    const { idleMs = record.idleMs } = move;
-    // One that is new brings its end.
-    const isTouched = exists && isTouchDue(record, now, this.#options.touchAfter);
-    const isDue = isTouched || idleMs !== record.idleMs;
-    const next = isDue ? expiryAt(now, idleMs, record.deadlineAt) : record.expiresAt;
-    const meta = this.#metaOf(record, landing);
-    return {
-      ...record,
-      data,
-      idleMs,
-      expiresAt: endOf(record, move, next),
-      version: newVersion(),
-      ...(meta === undefined ? null : { meta }),
-    };
-  }
-
-  #metaOf({ meta }: SessionRecord, landing: readonly Landing[]): SessionMeta | undefined {
-    const { schema } = this.#options;
-    if (schema === undefined && !landing.some(({ job }) => job.move.meta !== undefined)) return meta;
-    const facts = landing.flatMap(({ job }) => job.move.meta ?? []);
-    if (schema !== undefined && meta?.schema !== schema.version) facts.push({ schema: schema.version });
-    if (facts.length === 0) return meta;
-    const all = Object.entries(Object.assign({ ...meta }, ...facts) as object);
-    return Object.fromEntries(all.filter(([, fact]) => fact !== undefined));
-  }
-
   #calls(since: number): StoreCalls {
     const { store, clock, storeTimeout, breaker } = this.#options;
     return new StoreCalls(store, clock, storeTimeout, breaker, since);
   }
-}
-
-/** @param next What the commit would say. */
-function endOf(
-  { expiresAt: end }: SessionRecord,
-  { expiresAt, atLeast }: Move,
-  next: number | null,
-): number | null {
-  if (expiresAt !== undefined) return expiresAt;
-  if (atLeast === undefined) return next;
-  return atLeast === null || end === null ? end : Math.max(end, atLeast);
-}
-
-function apply(change: Change, draft: Draft): unknown {
-  if (change.kind === 'text') {
-    draft.change(change.base, change.mine);
-    return undefined;
-  }
-  const { key, fn, before } = change;
-  return before === undefined
-    ? draft.update(key, fn)
-    : draft.changeAndUpdate(before.base, before.mine, key, fn);
 }

@@ -4,9 +4,12 @@ import { encodeData, type DataLimits } from './json.js';
 import { changesBetween, partsOf, textOf, type Changes, type Parts } from './merge.js';
 import type { DataSchema } from './schema.js';
 
+/** Most changes meet nobody else's: one for all of them. */
+const NONE: ReadonlySet<string> = new Set();
+
 export class Draft {
   /** Keys that a change overwrote although another writer had changed them too: the later commit wins. */
-  readonly overwritten = new Set<string>();
+  overwritten: ReadonlySet<string> = NONE;
   readonly #limits: DataLimits;
   readonly #schema: DataSchema | undefined;
   #text: string;
@@ -40,7 +43,7 @@ export class Draft {
       return theirs !== before.get(key) && theirs !== text;
     });
     this.#apply(changes);
-    for (const [key] of overwritten) this.overwritten.add(key);
+    this.#overwrite(overwritten.map(([key]) => key));
   }
 
   /** A change and an update on top of it: both or neither. */
@@ -50,7 +53,7 @@ export class Draft {
     trial.change(base, mine);
     const value = trial.update(key, fn);
     this.change(before, trial.text);
-    for (const overwritten of trial.overwritten) this.overwritten.add(overwritten);
+    this.#overwrite(trial.overwritten);
     return value;
   }
 
@@ -79,6 +82,10 @@ export class Draft {
       throw new SessionError('ERR_SESSION_VALUE', `The session cannot hold the value of "${key}".`);
     this.#apply(next);
     return value;
+  }
+
+  #overwrite(keys: Iterable<string>): void {
+    this.overwritten = new Set([...this.overwritten, ...keys]);
   }
 
   #open(): Parts {

@@ -45,7 +45,7 @@ export function encodeData(data: object, limits: DataLimits = DEFAULT_LIMITS): s
     budget.top = key;
     spendKey(budget);
     try {
-      checkValue((data as Record<string, unknown>)[key], key, 2, budget);
+      checkValue((data as Record<string, unknown>)[key], key, null, 2, budget);
     } catch (error) {
       throw error instanceof SessionError ? error : unreadable(key, error);
     }
@@ -130,8 +130,17 @@ interface Budget {
   top: string;
 }
 
+/** Where an object stands in a session. Its path is made for a message only: it is half of what a check costs. */
+interface Place {
+  readonly key: string;
+  readonly parent: Place | null;
+}
+
+const pathOf = (key: string, parent: Place | null): string =>
+  parent === null ? key : `${pathOf(parent.key, parent.parent)}.${key}`;
+
 /** Refuses what JSON would drop, change or choke on: what is stored must come back as it was. */
-function checkValue(value: unknown, path: string, depth: number, budget: Budget): void {
+function checkValue(value: unknown, key: string, parent: Place | null, depth: number, budget: Budget): void {
   switch (typeof value) {
     case 'string':
     case 'boolean':
@@ -139,11 +148,11 @@ function checkValue(value: unknown, path: string, depth: number, budget: Budget)
       return;
     case 'number':
       if (Number.isFinite(value)) return;
-      throw cannotHold(path, String(value));
+      throw cannotHold(pathOf(key, parent), String(value));
     case 'object':
       break;
     default:
-      throw cannotHold(path, `a ${typeof value}`);
+      throw cannotHold(pathOf(key, parent), `a ${typeof value}`);
   }
   if (value === null) return;
   if (depth > budget.limits.depth) {
@@ -155,24 +164,26 @@ function checkValue(value: unknown, path: string, depth: number, budget: Budget)
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) {
       const item: unknown = value[index];
-      if (item === undefined) throw cannotHold(`${path}[${String(index)}]`, 'undefined in an array');
-      checkValue(item, path, depth + 1, budget);
+      if (item === undefined)
+        throw cannotHold(`${pathOf(key, parent)}[${String(index)}]`, 'undefined in an array');
+      checkValue(item, key, parent, depth + 1, budget);
     }
     return;
   }
   if ('toJSON' in value && typeof value.toJSON === 'function') {
-    const json: unknown = (value.toJSON as (key: string) => unknown)(path);
-    if (json === undefined) throw cannotHold(path, 'what a toJSON() leaves undefined');
-    if (json !== value) checkValue(json, path, depth + 1, budget);
+    const json: unknown = (value.toJSON as (key: string) => unknown)(key);
+    if (json === undefined) throw cannotHold(pathOf(key, parent), 'what a toJSON() leaves undefined');
+    if (json !== value) checkValue(json, key, parent, depth + 1, budget);
     return;
   }
   const lossy = lossyName(value);
-  if (lossy !== undefined) throw cannotHold(path, `a ${lossy}`);
-  for (const key of Object.keys(value)) {
-    if (key === '__proto__')
+  if (lossy !== undefined) throw cannotHold(pathOf(key, parent), `a ${lossy}`);
+  const place = { key, parent };
+  for (const name of Object.keys(value)) {
+    if (name === '__proto__')
       throw new SessionError('ERR_SESSION_KEY', `The session key "${budget.top}" holds a "__proto__" key.`);
     spendKey(budget);
-    checkValue((value as Record<string, unknown>)[key], `${path}.${key}`, depth + 1, budget);
+    checkValue((value as Record<string, unknown>)[name], name, place, depth + 1, budget);
   }
 }
 

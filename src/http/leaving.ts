@@ -1,7 +1,7 @@
 // What a session does to the response that leaves: the last commit before it, and the headers on it.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-import type { Move } from '../commit/lanes.js';
+import type { Move } from '../commit/write.js';
 import type { SessionRecord } from '../core/contract.js';
 import { hasCode } from '../core/errors.js';
 import { expiryAt, isTouchDue, lastSeenAt } from '../core/expiry.js';

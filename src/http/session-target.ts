@@ -1,7 +1,7 @@
 // The session that a request writes to, as the lanes of the commit know it.
 import type { IncomingMessage } from 'node:http';
 
-import type { Target } from '../commit/lanes.js';
+import type { Target } from '../commit/write.js';
 import type { SessionId, SessionKey, SessionMeta, SessionRecord } from '../core/contract.js';
 import { SessionError } from '../core/errors.js';
 import { expiryAt } from '../core/expiry.js';

@@ -1,5 +1,6 @@
 // Writes of several processes on one store: compare-and-set, merge, and again, so that nobody's change is lost (P1).
-import type { Lanes, Target } from '../../src/commit/lanes.js';
+import type { Lanes } from '../../src/commit/lanes.js';
+import type { Target } from '../../src/commit/write.js';
 import type { SessionRecord } from '../../src/core/contract.js';
 import { withCode } from '../support/failures.js';
 import {

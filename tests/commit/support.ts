@@ -1,5 +1,6 @@
 // What tests of the commit need: a store whose every call can be watched and bent, targets, and lanes on both.
-import { Lanes, type LaneEvents, type LaneOptions, type Target } from '../../src/commit/lanes.js';
+import { Lanes, type LaneEvents, type LaneOptions } from '../../src/commit/lanes.js';
+import type { Target } from '../../src/commit/write.js';
 import type { Clock } from '../../src/core/clock.js';
 import type { SessionKey, SessionRecord } from '../../src/core/contract.js';
 import { randomId } from '../../src/core/ids.js';

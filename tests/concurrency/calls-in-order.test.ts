@@ -106,6 +106,41 @@ it.each<[string, (req: Request) => Promise<unknown>]>([
   expect(await data()).toEqual({ n: 5 });
 });
 
+const circular: Record<string, unknown> = {};
+circular['self'] = circular;
+
+it.each<[string, (req: Request) => Promise<unknown>, string]>([
+  ['a reserved key', (req) => sessions.set(req, 'cookie', 1), 'ERR_SESSION_KEY'],
+  ['no value', (req) => sessions.set(req, 'n', undefined), 'ERR_SESSION_VALUE'],
+  ['a value that JSON changes', (req) => sessions.set(req, 'n', [NaN]), 'ERR_SESSION_VALUE'],
+  ['a circular value', (req) => sessions.set(req, 'n', circular), 'ERR_SESSION_TOO_DEEP'],
+  ['too large a value', (req) => sessions.set(req, 'n', 'x'.repeat(70_000)), 'ERR_SESSION_TOO_LARGE'],
+  ['an update of a reserved key', (req) => sessions.update(req, 'cookie', () => 1), 'ERR_SESSION_KEY'],
+  [
+    'what cannot be saved',
+    (req) => Object.assign(sessions.session(req), { n: new Map() }).save(),
+    'ERR_SESSION_VALUE',
+  ],
+])('fails the response with a call that fails at once and is not awaited: %s', async (_name, act, code) => {
+  handlers.set('/act', (req, res) => {
+    void act(req);
+    res.redirect('/elsewhere');
+  });
+  expect(await client.get('/act')).toMatchObject({ body: code, cookies: [] });
+  expect(await data()).toEqual({ n: 5 });
+});
+
+it.each<[string, (req: Request) => Promise<unknown>]>([
+  ['a reserved key', (req) => sessions.set(req, 'cookie', 1)],
+  ['too large a value', (req) => sessions.set(req, 'n', 'x'.repeat(70_000))],
+])('answers as the handler has it that was told of a call that fails at once: %s', async (_name, act) => {
+  handlers.set('/act', async (req, res) => {
+    await act(req).catch(() => undefined);
+    res.send('told');
+  });
+  expect((await client.get('/act')).body).toBe('told');
+});
+
 it('stores what the handler changed beside an update that it refused and caught', async () => {
   handlers.set('/act', async (req, res) => {
     sessions.session(req)['a'] = 1;
