@@ -4,23 +4,27 @@ import { encodeData, type DataLimits } from './json.js';
 import { changesBetween, partsOf, textOf, type Changes, type Parts } from './merge.js';
 import type { DataSchema } from './schema.js';
 
-/** Most changes meet nobody else's: one for all of them. */
+/** One for all drafts: most changes meet nobody else's. */
 const NONE: ReadonlySet<string> = new Set();
 
 export class Draft {
-  /** Keys that a change overwrote although another writer had changed them too: the later commit wins. */
-  overwritten: ReadonlySet<string> = NONE;
   readonly #limits: DataLimits;
   readonly #schema: DataSchema | undefined;
   #text: string;
   /** Made from the text when the first change meets another writer's; `null` while whole texts follow each other. */
   #parts: Parts | null = null;
   #bytes = 0;
+  #overwritten: ReadonlySet<string> = NONE;
 
   constructor(text: string, limits: DataLimits, schema?: DataSchema) {
     this.#text = text;
     this.#limits = limits;
     this.#schema = schema;
+  }
+
+  /** Keys that a change overwrote although another writer had changed them too: the later commit wins. */
+  get overwritten(): ReadonlySet<string> {
+    return this.#overwritten;
   }
 
   get text(): string {
@@ -85,7 +89,7 @@ export class Draft {
   }
 
   #overwrite(keys: Iterable<string>): void {
-    this.overwritten = new Set([...this.overwritten, ...keys]);
+    this.#overwritten = new Set([...this.#overwritten, ...keys]);
   }
 
   #open(): Parts {
