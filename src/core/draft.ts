@@ -4,7 +4,6 @@ import { encodeData, type DataLimits } from './json.js';
 import { changesBetween, partsOf, textOf, type Changes, type Parts } from './merge.js';
 import type { DataSchema } from './schema.js';
 
-/** One for all drafts: most changes meet nobody else's. */
 const NONE: ReadonlySet<string> = new Set();
 
 export class Draft {
@@ -14,7 +13,8 @@ export class Draft {
   /** Made from the text when the first change meets another writer's; `null` while whole texts follow each other. */
   #parts: Parts | null = null;
   #bytes = 0;
-  #overwritten: ReadonlySet<string> = NONE;
+  /** Made for the first of them: most changes meet nobody else's. */
+  #overwritten: Set<string> | null = null;
 
   constructor(text: string, limits: DataLimits, schema?: DataSchema) {
     this.#text = text;
@@ -24,7 +24,7 @@ export class Draft {
 
   /** Keys that a change overwrote although another writer had changed them too: the later commit wins. */
   get overwritten(): ReadonlySet<string> {
-    return this.#overwritten;
+    return this.#overwritten ?? NONE;
   }
 
   get text(): string {
@@ -89,7 +89,7 @@ export class Draft {
   }
 
   #overwrite(keys: Iterable<string>): void {
-    this.#overwritten = new Set([...this.#overwritten, ...keys]);
+    for (const key of keys) (this.#overwritten ??= new Set()).add(key);
   }
 
   #open(): Parts {

@@ -57,9 +57,9 @@ export class Hold {
    * @param text Its text now, which is costly, from who has it.
    * @throws {SessionError} ERR_SESSION_ENDED, and whatever the commit says
    */
-  store(lanes: Lanes, text?: string): Promise<void> {
+  async store(lanes: Lanes, text?: string): Promise<void> {
     const { expiresAt, isNew } = this;
-    if (this.isEnded) return Promise.reject(sessionEnded());
+    if (this.isEnded) throw sessionEnded();
     const mine = text ?? this.#bag.encode();
     const base = this.#bag.send(mine);
     const { originalMaxAge } = cookieOf(this.#session);
@@ -68,17 +68,15 @@ export class Hold {
       isNew || originalMaxAge !== this.#maxAge
         ? { idleMs: expiresAt === null ? null : originalMaxAge, expiresAt }
         : { atLeast: expiresAt };
-    const change = { kind: 'text', base: isNew ? '{}' : base, mine } as const;
-    return lanes.write(this.target, change, move).then(
-      ({ record }) => {
-        this.#maxAge = originalMaxAge;
-        this.#bag.settle(record.data);
-      },
-      (error: unknown) => {
-        this.#bag.settle(null);
-        throw error;
-      },
-    );
+    try {
+      const change = { kind: 'text', base: isNew ? '{}' : base, mine } as const;
+      const { record } = await lanes.write(this.target, change, move);
+      this.#maxAge = originalMaxAge;
+      this.#bag.settle(record.data);
+    } catch (error) {
+      this.#bag.settle(null);
+      throw error;
+    }
   }
 }
 

@@ -281,11 +281,13 @@ export class Visit implements GateParty, Keeper {
   }
 
   /** A change of a session that was ended elsewhere is dropped: it brings nothing back and harms no response (P2). */
-  #store(hold: Hold, text: string): Promise<void> {
-    return hold.store(this.#backend.lanes, text).catch((error: unknown) => {
+  async #store(hold: Hold, text: string): Promise<void> {
+    try {
+      await hold.store(this.#backend.lanes, text);
+    } catch (error) {
       if (!hasCode(error, 'ERR_SESSION_ENDED')) throw error;
       this.#isInterrupted = true;
-    });
+    }
   }
 
   /** A session that did not change: stored all the same, or kept from expiring. */

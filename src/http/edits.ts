@@ -81,26 +81,21 @@ export class Edits {
    * @param undo For a change that was just made: it is stored even if it changes nothing, or taken back. Is told
    * whether a commit was handed it.
    */
-  save(beginning: Beginning, undo?: (isSent: boolean) => void): Promise<void> {
+  async save(beginning: Beginning, undo?: (isSent: boolean) => void): Promise<void> {
+    let isSent = false;
     let text: string | null = null;
-    const refuse = (error: unknown, isSent: boolean): Promise<never> => {
-      if (undo === undefined) this.#view.refused = text;
-      else undo(isSent);
-      return Promise.reject(error);
-    };
     try {
       const bag = this.#bag();
       const hasNewIdle = this.#view.newIdle !== undefined;
       text = undo !== undefined || hasNewIdle ? bag.encode() : bag.pending();
-      if (text === null) return DONE;
+      if (text === null) return;
       this.#view.makeWritable(beginning);
+      isSent = true;
+      await this.#view.commit({ kind: 'text', ...this.#view.changeTo(text) });
     } catch (error) {
-      return refuse(error, false);
+      if (undo === undefined) this.#view.refused = text;
+      else undo(isSent);
+      throw error;
     }
-    const commit = this.#view.commit({ kind: 'text', ...this.#view.changeTo(text) });
-    return commit.then(ignore, (error: unknown) => refuse(error, true));
   }
 }
-
-const DONE = Promise.resolve();
-const ignore = (): void => undefined;

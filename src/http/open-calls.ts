@@ -14,43 +14,27 @@ export class OpenCalls {
     return call;
   }
 
-  /** The response leaves: whoever awaited a call that failed before was told, and of one that fails now only the response tells. */
-  seal(): void {
-    this.#round?.seal();
-  }
-
   /**
-   * Waits for those under way, and for none that begins meanwhile. Rejects as the first that failed since the response began
-   * to leave, or now, but for a session that was ended elsewhere.
+   * Waits for those under way, and for none that begins meanwhile. Rejects as the first that failed, but for a session that
+   * was ended elsewhere.
    */
   settled(): Promise<void> {
     const round = this.#round;
     this.#round = null;
-    return round === null ? DONE : round.settled();
+    return round === null || round.count === 0 ? DONE : round.settled();
   }
 }
 
 /** The calls that were begun before somebody waited. */
 class Round {
   count = 0;
-  #isSealed = false;
   #onIdle: (() => void) | null = null;
   #fault: { readonly error: unknown } | null = null;
 
-  seal(): void {
-    this.#isSealed = true;
-  }
-
-  settled(): Promise<void> {
-    this.seal();
-    return this.count === 0 && this.#fault === null ? DONE : this.#settled();
-  }
-
-  async #settled(): Promise<void> {
-    if (this.count > 0)
-      await new Promise<void>((resolve) => {
-        this.#onIdle = resolve;
-      });
+  async settled(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+    });
     if (this.#fault !== null) throw this.#fault.error as Error;
   }
 
@@ -58,8 +42,9 @@ class Round {
     if (--this.count === 0) this.#onIdle?.();
   };
 
+  /** Whoever awaited a call that failed before the response waited was told. */
   readonly fail = (error: unknown): void => {
-    if (this.#isSealed && !hasCode(error, 'ERR_SESSION_ENDED')) this.#fault ??= { error };
+    if (this.#onIdle !== null && !hasCode(error, 'ERR_SESSION_ENDED')) this.#fault ??= { error };
     this.close();
   };
 }

@@ -320,40 +320,20 @@ export class RequestSession implements GateParty {
   ): Promise<T> {
     const late = this.#sealed ? 'too-late' : 'allowed';
     const beginning = this.#res === null ? 'no-response' : late;
-    const turn = this.#turn;
-    const loading = this.load();
-    const call =
-      loading === DONE && turn === undefined
-        ? this.#runNow(() => work(beginning))
-        : this.#run(loading, turn, data, () => work(beginning));
+    const call = this.#run(this.#turn, data, () => work(beginning));
     return this.#sealed ? call : (this.#open ??= new OpenCalls()).watch(call, onFault);
   }
 
   /** @param turn What it waits for besides the reading of the session. */
-  async #run<T>(
-    loading: Promise<void>,
-    turn: Promise<unknown> | undefined,
-    data: Needed,
-    work: () => Promise<T>,
-  ): Promise<T> {
+  async #run<T>(turn: Promise<unknown> | undefined, data: Needed, work: () => Promise<T>): Promise<T> {
     try {
-      await loading;
+      await this.load();
     } catch (error) {
       if (data === 'readable' || error !== this.#view.unreadable) throw error;
     }
     if (turn !== undefined) await turn;
     this.assertStored();
     return work();
-  }
-
-  /** The same where there is nothing to wait for. */
-  #runNow<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      this.assertStored();
-      return work();
-    } catch (error) {
-      return Promise.reject(error);
-    }
   }
 
   /** A call that fails before it asks for anything: if nobody awaits it, it fails the response as the others do. */
@@ -381,14 +361,14 @@ export class RequestSession implements GateParty {
 
   seal(): void {
     this.#sealed = true;
-    this.#open?.seal();
     if (!this.#used) this.#settled = true;
     else if (!this.#engine.config.production) this.#res?.once('close', () => this.#warnOfLateChanges());
   }
 
   async settle(): Promise<void> {
     if (!this.#used) return;
-    // What the handler changes in this turn, behind the call that sent the response, is stored too.
+    // Awaited also where no call is open: what the handler changes in this turn, behind the one that sent the response, is
+    // stored too.
     await (this.#open?.settled() ?? DONE);
     try {
       const work = this.#view.degradedBy === null ? settle(this.#engine, this.#view) : undefined;

@@ -153,44 +153,39 @@ export class SessionView {
   }
 
   /** @param meta Facts that change with it. */
-  commit(change: Change, meta?: Move['meta']): Promise<Committed> {
+  async commit(change: Change, meta?: Move['meta']): Promise<Committed> {
     const session = this.session as SessionTarget;
     const bag = this.bag as Bag;
     const idleMs = this.newIdle;
     const move = moveOf(idleMs, meta);
     this.newIdle = undefined;
-    const before = this.isIdle ? undefined : this.#idle;
     this.#underWay++;
-    const commit = this.#engine.lanes.write(session, change, move).then(
-      (committed) => {
-        const text = change.kind === 'text' ? change : change.before;
-        if (text !== undefined) bag.land(text.base, text.mine);
-        this.#become('live', session);
-        this.refused = null;
-        this.#stored = committed.record.data;
-        if (session.isFollowed) this.cookieDue = false;
-        else if (committed.moved || this.isStale) this.cookieDue = true;
-        this.#commitSettled(bag);
-        return committed;
-      },
-      (error: unknown) => {
-        bag.fail();
-        this.newIdle ??= idleMs;
-        if (hasCode(error, 'ERR_SESSION_ENDED')) this.#become('ended', session);
-        else if (session.record === null) this.#become('absent', session);
-        this.#commitSettled(bag);
-        throw error;
-      },
-    );
-    const after = (): Promise<unknown> | undefined => before;
+    const commit = this.#engine.lanes.write(session, change, move);
+    const before = this.#idle;
+    const after = (): Promise<unknown> => before;
     this.#idle = commit.then(after, after);
-    return commit;
-  }
-
-  #commitSettled(bag: Bag): void {
-    if (--this.#underWay > 0) return;
-    bag.settle(this.#stored);
-    this.#stored = null;
+    try {
+      const committed = await commit;
+      const text = change.kind === 'text' ? change : change.before;
+      if (text !== undefined) bag.land(text.base, text.mine);
+      this.#become('live', session);
+      this.refused = null;
+      this.#stored = committed.record.data;
+      if (session.isFollowed) this.cookieDue = false;
+      else if (committed.moved || this.isStale) this.cookieDue = true;
+      return committed;
+    } catch (error) {
+      bag.fail();
+      this.newIdle ??= idleMs;
+      if (hasCode(error, 'ERR_SESSION_ENDED')) this.#become('ended', session);
+      else if (session.record === null) this.#become('absent', session);
+      throw error;
+    } finally {
+      if (--this.#underWay === 0) {
+        bag.settle(this.#stored);
+        this.#stored = null;
+      }
+    }
   }
 
   /** A destroy or regenerate may have put another session in its place by then. */

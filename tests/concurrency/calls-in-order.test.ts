@@ -141,6 +141,59 @@ it.each<[string, (req: Request) => Promise<unknown>]>([
   expect((await client.get('/act')).body).toBe('told');
 });
 
+it.each<[string, (req: Request) => Promise<unknown>, object]>([
+  ['save()', (req) => sessions.session(req).save(), { n: 5, late: 1 }],
+  [
+    'regenerate() with data',
+    (req) => sessions.session(req).regenerate({ keepData: true }),
+    { n: 5, late: 1 },
+  ],
+  ['set()', (req) => sessions.set(req, 'm', 1), { n: 5, m: 1, late: 1 }],
+])('stores what the handler changes in the same turn behind %s', async (_name, act, stored) => {
+  handlers.set('/act', async (req, res) => {
+    const session = sessions.session(req);
+    const call = act(req);
+    session['late'] = 1;
+    await call;
+    res.send('ok');
+  });
+  await client.get('/act');
+  expect(await data()).toEqual(stored);
+});
+
+it.each<[string, (req: Request) => Promise<unknown>, object]>([
+  ['a set()', (req) => sessions.set(req, 'n', 6), { n: 6 }],
+  ['a delete()', (req) => sessions.delete(req, 'n'), {}],
+  ['an update()', (req) => sessions.update(req, 'n', (n: number) => n + 1), { n: 101 }],
+])('lets %s come behind what the handler changes in the same turn', async (_name, act, stored) => {
+  handlers.set('/act', async (req, res) => {
+    const session = sessions.session(req);
+    const call = act(req);
+    session['n'] = 100;
+    await call;
+    res.send('ok');
+  });
+  await client.get('/act');
+  expect(await data()).toEqual(stored);
+});
+
+it('stores what is changed in the same turn in an object that was set after the response had left', async () => {
+  let stored: Promise<void> | undefined;
+  handlers.set('/act', (req, res) => {
+    sessions.session(req);
+    res.once('close', () => {
+      const value: Record<string, number> = { a: 1 };
+      stored = sessions.set(req, 'late', value);
+      value['b'] = 2;
+    });
+    res.send('ok');
+  });
+  await client.get('/act');
+  await new Promise(setImmediate);
+  await stored;
+  expect(await data()).toEqual({ n: 5, late: { a: 1, b: 2 } });
+});
+
 it('stores what the handler changed beside an update that it refused and caught', async () => {
   handlers.set('/act', async (req, res) => {
     sessions.session(req)['a'] = 1;
