@@ -112,6 +112,8 @@ function scenarioOf(name) {
     names: shown.filter((key) => bytes <= (CONFIGURATIONS[key].largest ?? Infinity)),
     requests: requestsOf(name),
     rounds,
+    // Each has to warm up, which a quick run has no time for; and a profile is one process's.
+    isFresh: !isQuick && profile === undefined,
     command: cores.command,
     profile,
   };
@@ -147,8 +149,9 @@ function intro() {
     .map(({ title, requests: count }) => `${number(count.memory)} and ${number(count.waiting)} (${title})`);
   return (
     `Each configuration is a server process of its own with the same routes; ${cores.text}. ` +
-    `Medians of ${rounds} rounds, after one to warm up, in which the configurations take turns: those that answer from memory, ` +
-    'many times a round, then those that wait for a disk or a database, beside another Express with an empty middleware, ' +
+    `Medians of ${rounds} rounds, after a warm-up, in which the configurations take turns: those that answer from memory, ` +
+    `many times a round${isQuick ? '' : ' and with new processes in each'}, then those that wait for a disk or a database, ` +
+    'beside another Express with an empty middleware, ' +
     `to which they add what they add. Before each turn ${LEAD.memory} requests that do not count, ${LEAD.waiting} of what ` +
     `waits. Requests of a round, in memory and of what waits: ${counts.join(', ')}; fewer of one that answers fewer than 8 ` +
     'in a millisecond. ' +
