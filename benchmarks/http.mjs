@@ -4,7 +4,7 @@
 //   npm run bench:http -- [main] [4kb] [32kb] [one] [many] [--quick] [--only <configurations, comma separated>]
 //     [--rounds N] [--requests N] [--profile <configuration>]
 //
-// Without a word all scenarios, half an hour; --quick: a minute and a half, what there are targets for, with few requests. A
+// Without a word all scenarios, forty minutes; --quick: a minute and a half, what there are targets for, with few requests. A
 // server process for each configuration, under load in turn, in rounds; every answer is checked. --profile: what took most of
 // the time of that app.
 // Starts databases of its own. Exits with 1 if an answer is wrong, and then with a report on the scenarios before, or if a
@@ -17,7 +17,7 @@ import { adviceFor } from '../scripts/lib/servers.mjs';
 import { number } from '../scripts/lib/table.mjs';
 import { moveAside } from './lib/cores.mjs';
 import { CONFIGURATIONS, load, PACKAGES } from './lib/http-configurations.mjs';
-import { BASE, LEAD, measure } from './lib/http-rounds.mjs';
+import { BASE, BASES, LEAD, measure } from './lib/http-rounds.mjs';
 import { tablesOf } from './lib/http-tables.mjs';
 import { JUDGED, targetsOf } from './lib/http-targets.mjs';
 import { publish } from './lib/publish.mjs';
@@ -32,7 +32,7 @@ const SCENARIOS = {
 };
 /** A quick run has so many times fewer. */
 const QUICKER = { memory: 10, waiting: 4 };
-/** With these requests, all of it takes half an hour. */
+/** With these requests, all of it takes forty minutes. */
 const ROUNDS = 4;
 const QUICK_SCENARIOS = ['main', '4kb'];
 const NAMES = Object.keys(CONFIGURATIONS);
@@ -49,6 +49,8 @@ const { values, positionals } = parseArgs({
 });
 const { quick: isQuick, profile } = values;
 const rounds = Number(values.rounds ?? ROUNDS);
+/** A new process has to warm up, which a quick run has no time for; and a profile is one process's. */
+const isFresh = !isQuick && profile === undefined;
 const requests = values.requests === undefined ? null : Number(values.requests);
 const only = values.only?.split(',') ?? (isQuick ? JUDGED : NAMES);
 const isCount = (count) => Number.isSafeInteger(count) && count >= 1;
@@ -112,8 +114,7 @@ function scenarioOf(name) {
     names: shown.filter((key) => bytes <= (CONFIGURATIONS[key].largest ?? Infinity)),
     requests: requestsOf(name),
     rounds,
-    // Each has to warm up, which a quick run has no time for; and a profile is one process's.
-    isFresh: !isQuick && profile === undefined,
+    isFresh,
     command: cores.command,
     profile,
   };
@@ -150,7 +151,7 @@ function intro() {
   return (
     `Each configuration is a server process of its own with the same routes; ${cores.text}. ` +
     `Medians of ${rounds} rounds, after a warm-up, in which the configurations take turns: those that answer from memory, ` +
-    `many times a round${isQuick ? '' : ' and with new processes in each'}, then those that wait for a disk or a database, ` +
+    `many times a round${isFresh ? `, with new processes in each, ${BASES} of them with an empty middleware` : ''}, then those that wait for a disk or a database, ` +
     'beside another Express with an empty middleware, ' +
     `to which they add what they add. Before each turn ${LEAD.memory} requests that do not count, ${LEAD.waiting} of what ` +
     `waits. Requests of a round, in memory and of what waits: ${counts.join(', ')}; fewer of one that answers fewer than 8 ` +

@@ -48,6 +48,8 @@ const OTHER_COOKIE = `other=${'x'.repeat(80)}`;
 export class App {
   #child;
   #load;
+  /** Rejects when the process has ended. */
+  #exited;
 
   /**
    * @param command Words before the command, such as those of taskset.
@@ -63,11 +65,9 @@ export class App {
       env: { ...process.env, NODE_ENV: 'production', NODE_NO_WARNINGS: '1' },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
-    const exited = once(app.#child, 'exit').then(() =>
-      Promise.reject(new Error(`${app.title} did not start`)),
-    );
-    const [{ port }] = await Promise.race([once(app.#child, 'message'), exited]);
-    exited.catch(() => undefined);
+    app.#exited = once(app.#child, 'exit').then(() => Promise.reject(new Error(`${app.title} has ended`)));
+    app.#exited.catch(() => undefined);
+    const [{ port }] = await Promise.race([once(app.#child, 'message'), app.#exited]);
     app.#load = await Load.open(port, connections);
     return app;
   }
@@ -105,7 +105,7 @@ export class App {
   async usage() {
     const answer = once(this.#child, 'message');
     this.#child.send('usage');
-    const [{ usage }] = await answer;
+    const [{ usage }] = await Promise.race([answer, this.#exited]);
     return usage;
   }
 

@@ -74,6 +74,8 @@ class Connection {
   get(path, withCookie) {
     const cookie = withCookie && this.#cookie !== '' ? `Cookie: ${this.#cookie}\r\n` : '';
     return new Promise((resolve, reject) => {
+      // Nothing tells of what is written after that.
+      if (this.#socket.destroyed) throw new Error('the server has closed the connection');
       this.#answered = (head, body) => {
         if (!head.startsWith('HTTP/1.1 200 '))
           reject(new Error(`GET ${path} was answered with ${head.slice(0, 200)} ${body.slice(0, 200)}`));

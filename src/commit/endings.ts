@@ -5,9 +5,9 @@ import type { SessionKey, SessionRecord } from '../core/contract.js';
 import { expiryAt } from '../core/expiry.js';
 import { closedRecord, isLiving, newVersion } from '../core/record.js';
 import { mayTry, sessionEnded, tooManyAttempts } from './attempts.js';
-import type { Target } from './write.js';
 import { put } from './put.js';
 import type { StoreCalls } from './store-calls.js';
+import type { Target } from './write.js';
 
 /** How often in a row a session may have been renewed while one request was under way. */
 export const MAX_HOPS = 8;

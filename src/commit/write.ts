@@ -195,7 +195,8 @@ export class Write {
     if (draft.overwritten.size > 0) this.#events.conflict(record, [...draft.overwritten]);
   }
 
-  /** What was found, or the session that a scheduled renewal put in its place:
+  /**
+   * What was found, or the session that a scheduled renewal put in its place:
    *
    *   A: reads v0 under the old id · B: renews it · A: replace(v1) -> false, closed, moved -> goes on top of the new one
    */

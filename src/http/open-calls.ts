@@ -1,8 +1,6 @@
 // The calls of a handler that have not settled yet: the response waits for them, and fails with them where nobody awaits them.
 import { hasCode } from '../core/errors.js';
 
-const DONE = Promise.resolve();
-
 export class OpenCalls {
   #round: Round | null = null;
 
@@ -18,10 +16,10 @@ export class OpenCalls {
    * Waits for those under way, and for none that begins meanwhile. Rejects as the first that failed, but for a session that
    * was ended elsewhere.
    */
-  settled(): Promise<void> {
+  async settled(): Promise<void> {
     const round = this.#round;
     this.#round = null;
-    return round === null || round.count === 0 ? DONE : round.settled();
+    await round?.settled();
   }
 }
 
@@ -32,6 +30,7 @@ class Round {
   #fault: { readonly error: unknown } | null = null;
 
   async settled(): Promise<void> {
+    if (this.count === 0) return;
     await new Promise<void>((resolve) => {
       this.#onIdle = resolve;
     });

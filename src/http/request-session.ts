@@ -369,10 +369,9 @@ export class RequestSession implements GateParty {
     if (!this.#used) return;
     // Awaited also where no call is open: what the handler changes in this turn, behind the one that sent the response, is
     // stored too.
-    await (this.#open?.settled() ?? DONE);
+    await this.#open?.settled();
     try {
-      const work = this.#view.degradedBy === null ? settle(this.#engine, this.#view) : undefined;
-      if (work !== undefined) await work;
+      if (this.#view.degradedBy === null) await settle(this.#engine, this.#view);
     } catch (error) {
       this.#degrade(error);
     }
