@@ -9,6 +9,7 @@ import {
   open,
   readdir,
   rename,
+  stat,
   unless,
   unlink,
   writeAll,
@@ -16,8 +17,9 @@ import {
 } from '../../src/stores/file/calls.js';
 import { jobsOf, type Jobs } from '../../src/stores/file/jobs.js';
 import { Layout, Nonces, entryOf, type Version } from '../../src/stores/file/layout.js';
+import type { Current } from '../../src/stores/file/protocol.js';
 import { decode, encode } from '../../src/stores/file/record-file.js';
-import { explore, type Ended, type Files, type Job, type Model } from '../support/model-checker.js';
+import { explore, run, type Ended, type Files, type Job } from '../support/model-checker.js';
 
 const NOW = 1_800_000_000_000;
 const HOUR = 3_600_000;
@@ -169,6 +171,11 @@ const WRONG: Readonly<Record<string, (process: string, world: World) => Steps<un
     if (found === null || found === 'dead') return false;
     return yield* unless('ENOENT', unlink(layout.record(NAME)));
   },
+  *'a reader that remembers, and does not ask the token whether that still holds'(_process, world) {
+    const { outcome } = run(filesBefore('present'), world.protocol.look(NAME));
+    const { record } = (outcome as { value: Current }).value;
+    return (yield* stat(layout.record(NAME))) === undefined ? null : record;
+  },
 };
 
 type Before = 'absent' | 'present' | 'touched' | 'expired';
@@ -184,21 +191,9 @@ const BEFORE: Readonly<Record<Before, readonly ((world: World) => Steps<unknown>
   expired: [({ sessions }) => sessions.insert(recordWith('0', NOW - HOUR))],
 };
 
-/** What a job leaves, and what it answers, if nobody else is there. */
-function alone(files: Files, steps: () => Steps<unknown>): { left: Files; answer: Ended['outcome'] } {
-  let end: { left: Files; answer: Ended['outcome'] } | undefined;
-  const checkEnd: Model['checkEnd'] = (left, [only]) => {
-    end = { left, answer: only?.outcome ?? null };
-    return null;
-  };
-  explore({ files, jobs: { z: () => ({ steps: steps(), context: () => null }) }, crashes: 0, checkEnd });
-  if (end === undefined) throw new Error('A job that is alone did not end.');
-  return end;
-}
-
 function filesBefore(before: Before): Files {
   let files: Files = new Map();
-  for (const job of BEFORE[before]) files = alone(files, () => job(worldOf('z'))).left;
+  for (const job of BEFORE[before]) files = run(files, job(worldOf('z'))).left;
   return files;
 }
 
@@ -226,9 +221,8 @@ function checkEnd(kinds: readonly Kind[], before: Before) {
     for (const { outcome } of ended)
       if (outcome !== null && 'thrown' in outcome) return `a job threw: ${String(outcome.thrown)}`;
 
-    const { answer } = alone(files, () => worldOf('y').sessions.find(KEY));
-    if (answer === null || 'thrown' in answer)
-      return `what is left cannot be read: ${String(answer?.thrown)}`;
+    const { outcome: answer } = run(files, worldOf('y').sessions.find(KEY));
+    if ('thrown' in answer) return `what is left cannot be read: ${String(answer.thrown)}`;
     const last = answer.value as SessionRecord | null;
     const history = last === null ? null : historyOf(last);
 
@@ -328,23 +322,34 @@ interface Case {
   readonly before: Before;
   readonly kinds: readonly Kind[];
   readonly crashes: number;
+  /** Each process has read the session before, and remembers it. Default: false. */
+  readonly isKnown?: boolean;
 }
 
 /** @param first Takes the place of the first job. */
-const check = ({ before, kinds, crashes }: Case, first?: MakeJob) =>
-  explore({
-    files: filesBefore(before),
+function check({ before, kinds, crashes, isKnown = false }: Case, first?: MakeJob) {
+  const files = filesBefore(before);
+  const begun = (name: string): World => {
+    const world = worldOf(name);
+    if (isKnown) run(files, world.sessions.find(KEY));
+    return world;
+  };
+  return explore({
+    files,
     jobs: Object.fromEntries(
       kinds.map((kind, index) => {
         const name = String.fromCharCode('a'.charCodeAt(0) + index);
         const job = index === 0 && first !== undefined ? first : JOBS[kind];
-        return [name, () => job(name, worldOf(name))];
+        // What a process remembers is not in what it has read last: nothing may be left out of its state.
+        const known = (): Job => ({ ...job(name, begun(name)), context: () => null });
+        return [name, isKnown ? known : () => job(name, begun(name))];
       }),
     ),
     crashes,
     checkStep,
     checkEnd: checkEnd(kinds, before),
   });
+}
 
 const QUICK: readonly Case[] = [
   { before: 'present', kinds: ['replace', 'replace', 'get'], crashes: 1 },
@@ -357,6 +362,10 @@ const QUICK: readonly Case[] = [
   { before: 'touched', kinds: ['shorten', 'touch'], crashes: 1 },
   { before: 'present', kinds: ['replace', 'clean'], crashes: 1 },
   { before: 'absent', kinds: ['insert', 'clean'], crashes: 1 },
+  { before: 'present', kinds: ['replace', 'replace', 'get'], crashes: 1, isKnown: true },
+  { before: 'present', kinds: ['replace', 'remove', 'get'], crashes: 0, isKnown: true },
+  { before: 'present', kinds: ['remove', 'insert', 'get'], crashes: 1, isKnown: true },
+  { before: 'touched', kinds: ['shorten', 'touch'], crashes: 1, isKnown: true },
 ];
 
 const FULL: readonly Case[] = [
@@ -384,6 +393,11 @@ const FULL: readonly Case[] = [
   { before: 'present', kinds: ['touch', 'replace', 'clean'], crashes: 1 },
   { before: 'absent', kinds: ['insert', 'insert', 'clean'], crashes: 1 },
   { before: 'absent', kinds: ['insert', 'clean', 'clean'], crashes: 1 },
+  { before: 'present', kinds: ['replace', 'replace', 'remove', 'get'], crashes: 1, isKnown: true },
+  { before: 'present', kinds: ['touch', 'touch', 'replace'], crashes: 1, isKnown: true },
+  { before: 'present', kinds: ['touch', 'replace', 'remove', 'get'], crashes: 0, isKnown: true },
+  { before: 'present', kinds: ['remove', 'insert', 'replace'], crashes: 1, isKnown: true },
+  { before: 'touched', kinds: ['shorten', 'replace', 'touch'], crashes: 1, isKnown: true },
 ];
 
 const isFull = process.env['MODEL'] === 'full';
@@ -391,14 +405,14 @@ const isFull = process.env['MODEL'] === 'full';
 describe('every order of the calls of', () => {
   const covered: string[] = [];
 
-  it.each(isFull ? [...QUICK, ...FULL] : QUICK)(
-    '$kinds, a session being $before, $crashes of them dying, keeps what the protocol promises',
+  it.each((isFull ? [...QUICK, ...FULL] : QUICK).map((one) => ({ isKnown: false, ...one })))(
+    '$kinds, a session being $before (known to all: $isKnown), $crashes of them dying, keeps what the protocol promises',
     (one) => {
       const { states, ends, violations } = check(one);
       expect([...violations]).toEqual([]);
       expect(ends).toBeGreaterThan(1);
       covered.push(
-        `${one.kinds.join(', ')} (${one.before}, ${one.crashes} dying): ${states} states, ${ends} ends`,
+        `${one.kinds.join(', ')} (${one.before}${one.isKnown ? ', known' : ''}, ${one.crashes} dying): ${states} states, ${ends} ends`,
       );
     },
     1_200_000,
@@ -415,6 +429,7 @@ describe('the checker sees', () => {
     ['a writer that goes on from a commit that is not published', 'replace', 'replace'],
     ['a writer that commits before its record is complete', 'replace', 'replace'],
     ['a remover that unlinks the record and not its token', 'remove', 'replace'],
+    ['a reader that remembers, and does not ask the token whether that still holds', 'get', 'replace'],
   ] as const)('%s', (what, kind, other) => {
     const wrong = WRONG[what] as (process: string, world: World) => Steps<unknown>;
     const { violations } = check({ before: 'present', kinds: [kind, other], crashes: 0 }, simple(wrong));

@@ -1,5 +1,15 @@
-// A write of a version that this process has read: without reading the file again, and right whatever happened since.
-import { mkdirSync, readdirSync, renameSync, statSync, utimesSync } from 'node:fs';
+// A session that this process has read: found and written without reading its file again, and right whatever happened since.
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 
 import type { SessionRecord } from '../../src/core/contract.js';
 import { newVersion } from '../../src/core/record.js';
@@ -41,6 +51,70 @@ it.each(MODES)('opens the file of the session no more: %j', async (mode) => {
   expect(await store.find(KEY)).toEqual(next);
 });
 
+it.each(MODES)('reads its file once, however often it is found: %j', async (mode) => {
+  const opened: string[] = [];
+  const fs = recordingFs((path, call) => {
+    if (call === 'open') opened.push(path);
+  });
+  const { store, found, fileOf } = await read({ ...mode, fs });
+  expect(await store.find(KEY)).toEqual(found);
+  if (store.capabilities.has('findSync')) expect(store.findSync(KEY)).toEqual(found);
+  expect(await store.find(KEY)).toEqual(found);
+  expect(opened.filter((path) => path === fileOf(ID))).toHaveLength(1);
+});
+
+it('gives each who asks a record of its own', async () => {
+  const { store, add } = fileWorld();
+  const meta = { issuedAt: 1 };
+  const key = (await add(ID, { meta })).key;
+  const first = (await store.find(key)) as SessionRecord;
+  Object.assign(first, { data: '{"spoilt":true}' });
+  Object.assign(first.meta as object, { issuedAt: 2 });
+  expect(await store.find(key)).toMatchObject({ data: '{"visits":3}', meta });
+});
+
+describe('by hand', () => {
+  it('its file is removed: it is not there any more', async () => {
+    const { store, fileOf } = await read();
+    unlinkSync(fileOf(ID));
+    expect(await store.find(KEY)).toBeNull();
+  });
+
+  it('its file is written over: that counts as absent, and is reported', async () => {
+    const { store, errors, fileOf } = await read();
+    writeFileSync(fileOf(ID), 'something else');
+    expect(await store.find(KEY)).toBeNull();
+    expect(errors).toMatchObject([{ code: 'ERR_SESSION_CORRUPT' }]);
+  });
+
+  it('another file of the same length is put in its place: that is read', async () => {
+    const { store, fileOf } = await read();
+    const file = fileOf(ID);
+    const aside = `${file}.copy`;
+    copyFileSync(file, aside);
+    writeFileSync(aside, readFileSync(aside, 'utf8').replace('"visits":3', '"visits":4'));
+    const { atimeMs, mtimeMs } = statSync(file);
+    utimesSync(aside, atimeMs / 1_000, mtimeMs / 1_000);
+    renameSync(aside, file);
+    expect(await store.find(KEY)).toBeNull();
+  });
+});
+
+it('is read again after many megabytes of others: what is remembered is bounded', async () => {
+  const opened: string[] = [];
+  const fs = recordingFs((path, call) => {
+    if (call === 'open') opened.push(path);
+  });
+  const { store, found, add, fileOf } = await read({ fs });
+  for (let n = 0; n < 8; n++) {
+    const other = `another-session-number-${n}`;
+    await add(other, { data: JSON.stringify({ text: 'x'.repeat(3_000_000) }) });
+    await store.find(keyOf(other));
+  }
+  expect(await store.find(KEY)).toEqual(found);
+  expect(opened.filter((path) => path === fileOf(ID))).toHaveLength(2);
+});
+
 describe.each(MODES)('%j, after another process', (mode) => {
   type Meanwhile = (other: FileStore, found: SessionRecord, world: FileWorld) => Promise<unknown>;
 
@@ -73,6 +147,37 @@ describe.each(MODES)('%j, after another process', (mode) => {
     expect(await store.replace(after(found, '{"mine":1}'), found.version)).toBe(false);
     expect(await other.find(KEY)).toEqual(there);
     expect(await store.find(KEY)).toEqual(there);
+  });
+
+  it.each<[string, Meanwhile]>([
+    ['changed it', (other, found) => other.replace(after(found, '{"theirs":1}'), found.version)],
+    ['removed it', (other) => other.remove(KEY)],
+    [
+      'closed it',
+      (other, found, { clock }) =>
+        other.replace({ ...after(found, '{}'), closed: { at: clock.now() } }, found.version),
+    ],
+    ['touched it', (other, _found, { clock }) => other.extend(KEY, clock.now() + HOUR * 1.25)],
+    ['wrote it again for a touch', (other, _found, { clock }) => other.extend(KEY, clock.now() + 3 * HOUR)],
+    [
+      'revoked it with all that began before',
+      (other, _found, { clock }) => other.revokeBefore(clock.now() + 1),
+    ],
+  ])('%s: finds what is there', async (_what, meanwhile) => {
+    const world = await read(mode);
+    const { store, found, other, clock } = world;
+    await meanwhile(other, found, world);
+    await clock.advance(2_000);
+    const there = await other.find(KEY);
+    expect(there).not.toEqual(found);
+    expect(await store.find(KEY)).toEqual(there);
+    expect(await store.find(KEY)).toEqual(there);
+  });
+
+  it('waited until its time was over: finds nothing', async () => {
+    const { store, clock } = await read(mode);
+    await clock.advance(2 * HOUR);
+    expect(await store.find(KEY)).toBeNull();
   });
 
   it('waited until its time was over: says no', async () => {
@@ -167,7 +272,7 @@ it('writes nothing into another directory in the place of its own', async () => 
 it('goes on after thousands of others were read', async () => {
   const { store, found, add } = await read();
   for (let n = 0; n < 2_100; n++) {
-    await add(`another-session-number-${n}`);
+    await add(`another-session-number-${n}`, { data: `{"text":"${'x'.repeat(4_000)}"}` });
     await store.find(keyOf(`another-session-number-${n}`));
   }
   expect(await store.replace(after(found, '{"mine":1}'), found.version)).toBe(true);

@@ -100,6 +100,29 @@ class Errno extends Error {
   }
 }
 
+/** Does a job that is alone, and gives what it leaves. */
+export function run(before: Files, steps: Steps<unknown>): { left: Files; outcome: Outcome } {
+  const left = new Map(before);
+  let opened = '';
+  let isRead = false;
+  try {
+    let current = steps.next();
+    while (current.done !== true) {
+      const call = current.value;
+      if (!isLocal(call)) [opened, isRead] = [String(call.args[0]), false];
+      const { value, bytes, code } = isLocal(call)
+        ? performLocally(left, call, opened, isRead)
+        : perform(left, call, call.name === 'readdir' ? listed(left, call, 0) : []);
+      isRead ||= call.name === 'read';
+      if (bytes !== undefined) Buffer.from(bytes, 'latin1').copy(call.args[1] as Buffer);
+      current = code === undefined ? steps.next(value) : steps.throw(new Errno(code));
+    }
+    return { left, outcome: { value: current.value } };
+  } catch (thrown) {
+    return { left, outcome: { thrown } };
+  }
+}
+
 export function explore(model: Model): Verdict {
   const names = Object.keys(model.jobs);
   const known = new Map<string, Stretch>();

@@ -83,8 +83,15 @@ import {
 } from './layout.js';
 import { CorruptFile, MAX_BYTES, decode, encode, type Stored } from './record-file.js';
 
+type FileFacts = Pick<Stats, 'ino' | 'size' | 'mtimeMs'>;
+
+/** A version, and its file as it was when it was read. */
+interface Read extends Stored {
+  readonly file: FileFacts;
+}
+
 /** The current version of a session. */
-export interface Current extends Stored {
+export interface Current extends Read {
   /** When it ends, epoch ms: by its record or by the last touch, whichever is later. */
   readonly endsAt: number;
   /** The tag that the token's time carries, whichever version it was meant for. */
@@ -122,7 +129,7 @@ export class Protocol {
   /** @throws {CorruptFile} if what is there is not a session */
   *look(name: Name): Steps<Look> {
     let looks = 0;
-    let last: Stored | null = null;
+    let last: Read | null = null;
     for (let tries = 0; tries < TRIES; tries++) {
       const stored = yield* this.#read(name);
       if (stored === null) return null;
@@ -142,6 +149,17 @@ export class Protocol {
       yield* this.replace(name, next, stored.record, stored.dueAt);
     }
     throw new SessionError('ERR_SESSION_STORE', `A session's file changed ${TRIES} times while it was read.`);
+  }
+
+  /**
+   * The version that was seen, as it is now; `null`: look. Its file is not read again: a token says of it today what it said
+   * then. It must only be there still: somebody may have removed it by hand, or put back another one.
+   */
+  *lookAgain(name: Name, seen: Current): Steps<Current | null> {
+    const file = yield* stat(this.#layout.record(name));
+    if (file === undefined || !isSameFile(file, seen.file)) return null;
+    const token = yield* stat(this.#layout.token(name, seen));
+    return token === undefined ? null : withTouch(seen, token);
   }
 
   /** Creates the session. `null`: done; otherwise what stands in the way. */
@@ -252,7 +270,7 @@ export class Protocol {
   }
 
   /** @throws {CorruptFile} */
-  *#read(name: Name, path = this.#layout.record(name)): Steps<Stored | null> {
+  *#read(name: Name, path = this.#layout.record(name)): Steps<Read | null> {
     let fd: number;
     try {
       fd = yield* open(path, READ);
@@ -269,7 +287,8 @@ export class Protocol {
       if (found.size > MAX_BYTES) throw new CorruptFile(`it has ${found.size} bytes`);
       const stored = decode(yield* readAll(fd, found.size));
       if (nameOf(stored.record.key) !== name) throw new CorruptFile('it is of another session');
-      return stored;
+      const { ino, size, mtimeMs } = found;
+      return { ...stored, file: { ino, size, mtimeMs } };
     } finally {
       yield* close(fd);
     }
@@ -331,10 +350,13 @@ export class Protocol {
   }
 }
 
+const isSameFile = (one: FileFacts, other: FileFacts): boolean =>
+  one.ino === other.ino && one.size === other.size && one.mtimeMs === other.mtimeMs;
+
 /** A time in seconds that holds an end in ms and a tag, and half a microsecond for the rounding on its way. */
 const secondsOf = (ms: number, tag: number): number => (ms * 1_000 + tag + 0.5) / 1e6;
 
-function withTouch(stored: Stored, { mtimeMs }: Stats): Current {
+function withTouch(stored: Read, { mtimeMs }: Stats): Current {
   const micros = Math.floor(mtimeMs * 1_000);
   const touchTag = micros % 1_000;
   const touchedTo = touchTag === tagOf(stored) ? (micros - touchTag) / 1_000 : 0;

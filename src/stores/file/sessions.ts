@@ -6,7 +6,7 @@ import type { SessionKey, SessionRecord } from '../../core/contract.js';
 import { SessionError } from '../../core/errors.js';
 import { Recent } from '../../core/recent.js';
 import { attempt, link, mkdir, readdir, rename, rmdir, unless, unlink, type Steps } from './calls.js';
-import { entryOf, isAside, isSame, nameOf, type Layout, type Name, type Version } from './layout.js';
+import { entryOf, isAside, isSame, nameOf, type Layout, type Name } from './layout.js';
 import type { OwnerIndex } from './owner-index.js';
 import type { Current, Look, Protocol } from './protocol.js';
 import { CorruptFile } from './record-file.js';
@@ -25,11 +25,6 @@ export interface SessionsOptions {
   readonly onCorrupt: (error: SessionError) => void;
 }
 
-/** What is remembered of a version that was read: enough to commit away from it. */
-interface Seen extends Version, Pick<Current, 'touchTag' | 'endsAt'> {
-  readonly record: Pick<SessionRecord, 'key' | 'version' | 'createdAt' | 'owner' | 'closed'>;
-}
-
 /** Each try that fails means that another process succeeded meanwhile. */
 const TRIES = 1_000;
 /** A session is swept so long after its end: a touch that looked at it just before may still land. */
@@ -38,13 +33,15 @@ export const GRACE_MS = 2_000;
 const LAST_DATE = 8.64e15;
 /** Files that are kept aside. */
 const MAX_QUARANTINED = 100;
-/** Sessions that are remembered between a request's read and its write: of each of two generations. */
-const MAX_SEEN = 1_000;
+/** What was read last is remembered: so many characters in each of two generations. */
+const MAX_SEEN = 4_000_000;
+/** What a session takes besides its data. */
+const FACTS = 1_000;
 
 export class Sessions {
   readonly #options: SessionsOptions;
   /** By name, what was read last. */
-  readonly #seen = new Recent<Seen>(MAX_SEEN);
+  readonly #seen = new Recent<Current>(MAX_SEEN, ({ record }) => record.data.length + FACTS);
 
   constructor(options: SessionsOptions) {
     this.#options = options;
@@ -85,7 +82,7 @@ export class Sessions {
     const name = nameOf(record.key);
     for (let tries = 0; tries < TRIES; tries++) {
       const known = tries === 0 ? yield* this.#known(name, record, expectedVersion) : null;
-      const seen: Seen | null = known ?? (yield* this.#living(record.key));
+      const seen = known ?? (yield* this.#living(record.key));
       if (seen?.record.version !== expectedVersion || seen.record.closed !== undefined) return false;
       const { owner } = seen.record;
       if (record.owner !== undefined && record.owner !== owner) yield* owners.add(record.owner, name);
@@ -164,25 +161,23 @@ export class Sessions {
   }
 
   /** Whether its time is over, or it was revoked with others. */
-  *isGone(seen: Pick<Seen, 'endsAt' | 'record'>): Steps<boolean> {
+  *isGone(seen: Current): Steps<boolean> {
     return this.isOver(seen) || (yield* this.#options.revocations.isRevoked(seen.record));
   }
 
-  isOver({ endsAt }: Pick<Seen, 'endsAt'>, graceMs = 0): boolean {
+  isOver({ endsAt }: Current, graceMs = 0): boolean {
     return endsAt + graceMs <= this.#options.clock.now();
   }
 
   *#living(key: SessionKey): Steps<Current | null> {
     yield* this.#options.check();
     const name = nameOf(key);
-    const seen = yield* this.look(name);
+    const before = this.#seen.get(name);
+    const again = before && (yield* this.#options.protocol.lookAgain(name, before));
+    const seen = again ?? (yield* this.look(name));
     // A name is made of a key in one way, but a handle and the id that it is of give the same one.
     if (seen?.record.key === key && !(yield* this.isGone(seen))) {
-      const { seq, nonce, touchTag, dueAt: endsAt } = seen;
-      const { version, createdAt, owner, closed } = seen.record;
-      const facts = { key, version, createdAt, ...(owner && { owner }), ...(closed && { closed }) };
-      // Not the end of a touch: a process that was stopped in the middle of another touch can take that back.
-      this.#seen.set(name, { seq, nonce, touchTag, endsAt, record: facts });
+      this.#seen.set(name, seen);
       return seen;
     }
     // Once more: a directory that has gone since must not look like a session that is not there.
@@ -195,13 +190,15 @@ export class Sessions {
    * one however old it is: it has seen the record at that version, which is what a commit away from it needs. If the
    * version is not the current one any more, that commit fails.
    */
-  *#known(name: Name, { key, owner }: SessionRecord, version: string): Steps<Seen | null> {
+  *#known(name: Name, { key, owner }: SessionRecord, version: string): Steps<Current | null> {
     const seen = this.#seen.get(name);
     if (seen?.record.key !== key || seen.record.version !== version) return null;
     // Before the owner index is written to, the version must be known to be the current one.
     if (owner !== seen.record.owner) return null;
     yield* this.#options.check();
-    return (yield* this.isGone(seen)) ? null : seen;
+    // Not the end of a touch: a process that was stopped in the middle of another touch can take that back.
+    const known = { ...seen, endsAt: seen.dueAt };
+    return (yield* this.isGone(known)) ? null : known;
   }
 
   #dueAt(expiresAt: number | null, deadlineAt: number | null): number {
@@ -266,7 +263,13 @@ export class Sessions {
   }
 }
 
-/** The record as it is now: touched ones end later than their file says. */
+/** The record as it is now: touched ones end later than their file says. The caller's own: what was read is remembered. */
 export function recordOf({ record, dueAt, endsAt }: Current): SessionRecord {
-  return endsAt === dueAt || record.expiresAt === null ? record : { ...record, expiresAt: endsAt };
+  const { meta, closed } = record;
+  return {
+    ...record,
+    ...(endsAt === dueAt || record.expiresAt === null ? null : { expiresAt: endsAt }),
+    ...(meta && { meta: structuredClone(meta) }),
+    ...(closed && { closed: { ...closed } }),
+  };
 }
