@@ -106,6 +106,17 @@ it.each<[string, (req: Request) => Promise<unknown>]>([
   expect(await data()).toEqual({ n: 5 });
 });
 
+it('stores what the handler changes behind the response in the same turn, also where it has called nothing', async () => {
+  handlers.set('/act', (req, res) => {
+    const session = sessions.session(req);
+    session['n'] = 6;
+    res.send('done');
+    session['behind'] = true;
+  });
+  expect((await client.get('/act')).body).toBe('done');
+  expect(await data()).toEqual({ n: 6, behind: true });
+});
+
 const circular: Record<string, unknown> = {};
 circular['self'] = circular;
 
