@@ -8,7 +8,7 @@ export class Recent<Value> {
   #old = new Map<string, Value>();
 
   /**
-   * @param size Of each of two generations.
+   * @param size Of each of two generations, which end when they are that full.
    * @param weigh What a value takes of it. Default: 1.
    */
   constructor(size: number, weigh: (value: Value) => number = () => 1) {
@@ -27,7 +27,7 @@ export class Recent<Value> {
   set(key: string, value: Value): void {
     const before = this.#young.get(key);
     if (before !== undefined) this.#weight -= this.#weigh(before);
-    else if (this.#weight >= this.#size) {
+    if (this.#weight >= this.#size) {
       this.#old = this.#young;
       this.#young = new Map();
       this.#weight = 0;

@@ -27,10 +27,18 @@ it('weighs a key once, by what it holds last', () => {
   const recent = new Recent<string>(10, (value) => value.length);
   recent.set('kept', 'x');
   for (let n = 0; n < 100; n++) recent.set('changed', 'x'.repeat(5));
-  recent.set('changed', 'x');
-  recent.set('another', 'x'.repeat(7));
-  // Nine of ten: no generation has ended, or what is not asked for would be two behind.
+  // 6 of 10, then 9, then 10: the next one begins a generation, in which `kept` is the one before and not forgotten.
+  recent.set('another', 'xxx');
   recent.set('one more', 'x');
-  recent.set('next generation', 'x');
+  recent.set('in the next generation', 'x');
   expect(recent.get('kept')).toBe('x');
+});
+
+it('holds no more when what it holds grows', () => {
+  const recent = new Recent<string>(1_000, (value) => value.length);
+  for (let n = 0; n < 500; n++) recent.set(String(n), 'x');
+  for (let n = 0; n < 500; n++) recent.set(String(n), 'x'.repeat(1_000));
+  let kept = 0;
+  for (let n = 0; n < 500; n++) kept += recent.get(String(n))?.length ?? 0;
+  expect(kept).toBeLessThanOrEqual(4_000);
 });

@@ -14,7 +14,7 @@ import {
 import type { SessionRecord } from '../../src/core/contract.js';
 import { newVersion } from '../../src/core/record.js';
 import type { FileStore } from '../../src/stores/file-store.js';
-import { fileWorld, HOUR, keyOf, type FileWorld } from '../support/file-world.js';
+import { fileWorld, HOUR, keyOf, parsed, put, type FileWorld } from '../support/file-world.js';
 import { recordingFs } from '../support/recording-fs.js';
 
 const ID = 'an-id-that-is-long-enough';
@@ -65,12 +65,14 @@ it.each(MODES)('reads its file once, however often it is found: %j', async (mode
 
 it('gives each who asks a record of its own', async () => {
   const { store, add } = fileWorld();
-  const meta = { issuedAt: 1 };
-  const key = (await add(ID, { meta })).key;
+  const meta = { device: { browser: 'a' } };
+  const closed = { at: 1 };
+  const { key } = await add(ID, { meta, closed });
   const first = (await store.find(key)) as SessionRecord;
   Object.assign(first, { data: '{"spoilt":true}' });
-  Object.assign(first.meta as object, { issuedAt: 2 });
-  expect(await store.find(key)).toMatchObject({ data: '{"visits":3}', meta });
+  Object.assign(first.meta?.device as object, { browser: 'spoilt' });
+  Object.assign(first.closed as object, { at: 2 });
+  expect(await store.find(key)).toMatchObject({ data: '{"visits":3}', meta, closed });
 });
 
 describe('by hand', () => {
@@ -87,8 +89,14 @@ describe('by hand', () => {
     expect(errors).toMatchObject([{ code: 'ERR_SESSION_CORRUPT' }]);
   });
 
-  it('another file of the same length is put in its place: that is read', async () => {
-    const { store, fileOf } = await read();
+  it('its token is removed: it has ended', async () => {
+    const { store, tokenOf } = await read();
+    unlinkSync(tokenOf(ID));
+    expect(await store.find(KEY)).toBeNull();
+  });
+
+  it('another file of the same length is put in its place: that is read, and is broken', async () => {
+    const { store, errors, fileOf } = await read();
     const file = fileOf(ID);
     const aside = `${file}.copy`;
     copyFileSync(file, aside);
@@ -97,7 +105,19 @@ describe('by hand', () => {
     utimesSync(aside, atimeMs / 1_000, mtimeMs / 1_000);
     renameSync(aside, file);
     expect(await store.find(KEY)).toBeNull();
+    expect(errors).toMatchObject([{ code: 'ERR_SESSION_CORRUPT' }]);
   });
+});
+
+it('finds what a writer committed that was killed before it published', async () => {
+  const { store, found, tokenOf, fileOf } = await read();
+  const { seq, dueAt } = parsed(fileOf(ID));
+  const record = after(found, '{"theirs":1}');
+  const stored = { seq: seq + 1, nonce: `${'f'.repeat(16)}0-${dueAt.toString(36)}`, record, dueAt };
+  const token = tokenOf(ID);
+  put(fileOf(ID), stored, 'staged');
+  renameSync(token, `${fileOf(ID)}@${stored.seq}-${stored.nonce}`);
+  expect(await store.find(KEY)).toEqual(record);
 });
 
 it('is read again after many megabytes of others: what is remembered is bounded', async () => {

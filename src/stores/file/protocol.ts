@@ -9,6 +9,7 @@
 //   look      read the record: version v; the token of v is there -> v is the current version
 //             it is not, but a token of v + 1 is: a write has been committed -> publish it and look again
 //             neither, and the record is still the same -> the session has been removed
+//   look again   the record is the file that was read, and the token of v is there -> v is the current version
 //   replace   look: v; write staged v + 1; COMMIT rename(token v, token v + 1); PUBLISH rename(staged v + 1, record)
 //   touch     look: v; set the time of token v
 //   remove    look: v; COMMIT unlink(token v); unlink(record)
@@ -152,8 +153,8 @@ export class Protocol {
   }
 
   /**
-   * The version that was seen, as it is now; `null`: look. Its file is not read again: a token says of it today what it said
-   * then. It must only be there still: somebody may have removed it by hand, or put back another one.
+   * The version that was seen, as it is now; `null`: look. Its file is not read: no name is used twice, so the token stands for
+   * the same bytes as then. But the file must still lie there: somebody may have removed it by hand, or put another one there.
    */
   *lookAgain(name: Name, seen: Current): Steps<Current | null> {
     const file = yield* stat(this.#layout.record(name));

@@ -33,15 +33,14 @@ export const GRACE_MS = 2_000;
 const LAST_DATE = 8.64e15;
 /** Files that are kept aside. */
 const MAX_QUARANTINED = 100;
-/** What was read last is remembered: so many characters in each of two generations. */
+/** What was read last is remembered: of each of two generations so many bytes of files, and what objects take besides. */
 const MAX_SEEN = 4_000_000;
-/** What a session takes besides its data. */
-const FACTS = 1_000;
+const OBJECTS = 1_000;
 
 export class Sessions {
   readonly #options: SessionsOptions;
   /** By name, what was read last. */
-  readonly #seen = new Recent<Current>(MAX_SEEN, ({ record }) => record.data.length + FACTS);
+  readonly #seen = new Recent<Current>(MAX_SEEN, ({ file }) => file.size + OBJECTS);
 
   constructor(options: SessionsOptions) {
     this.#options = options;
