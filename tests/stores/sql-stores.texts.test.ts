@@ -39,7 +39,7 @@ const ALIKE = [
 const UNSTORABLE = ['a\0b', '\0', 'a\ud800', '\udc00a', '\ud800\ud800'];
 
 onSql((world) => {
-  it.each(TEXTS.map((text) => [text]))('keeps %j in data, in facts and as a user', async (text) => {
+  it.each(TEXTS.map((text) => [text]))('keeps %j in data, in facts and as a user (S58)', async (text) => {
     const { store, add, clock, idsOn } = await storeWorld(world);
     const data = JSON.stringify({ [text]: text, nested: [`${text}\0`, '\ud800'] });
     const meta = { device: text, seenAt: 1, more: [`${text}\0`, null] };
@@ -55,7 +55,7 @@ onSql((world) => {
     expect(await store.find(added.key)).toBeNull();
   });
 
-  it.each(TEXTS.map((text) => [text]))('knows a session by a key with %j in it', async (text) => {
+  it.each(TEXTS.map((text) => [text]))('knows a session by a key with %j in it (S58)', async (text) => {
     const { store, add, keyOf } = await storeWorld(world, { idAtRest: 'plain' });
     const added = await add(text);
     expect(await store.find(keyOf(text))).toEqual(added);
