@@ -6,6 +6,7 @@ import {
   readFileSync,
   renameSync,
   statSync,
+  truncateSync,
   unlinkSync,
   utimesSync,
   writeFileSync,
@@ -37,11 +38,17 @@ const after = (record: SessionRecord, data: string): SessionRecord => ({
   version: newVersion(),
 });
 
-it.each(MODES)('opens the file of the session no more: %j', async (mode) => {
+/** A file system that notes what is opened. */
+function openings(): { opened: string[]; fs: ReturnType<typeof recordingFs> } {
   const opened: string[] = [];
   const fs = recordingFs((path, call) => {
     if (call === 'open') opened.push(path);
   });
+  return { opened, fs };
+}
+
+it.each(MODES)('opens the file of the session no more: %j', async (mode) => {
+  const { opened, fs } = openings();
   const { store, found, fileOf } = await read({ ...mode, fs });
   const file = fileOf(ID);
   expect(opened.filter((path) => path === file)).toHaveLength(1);
@@ -52,10 +59,7 @@ it.each(MODES)('opens the file of the session no more: %j', async (mode) => {
 });
 
 it.each(MODES)('reads its file once, however often it is found: %j', async (mode) => {
-  const opened: string[] = [];
-  const fs = recordingFs((path, call) => {
-    if (call === 'open') opened.push(path);
-  });
+  const { opened, fs } = openings();
   const { store, found, fileOf } = await read({ ...mode, fs });
   expect(await store.find(KEY)).toEqual(found);
   if (store.capabilities.has('findSync')) expect(store.findSync(KEY)).toEqual(found);
@@ -74,6 +78,8 @@ it('gives each who asks a record of its own', async () => {
   Object.assign(first.closed as object, { at: 2 });
   expect(await store.find(key)).toMatchObject({ data: '{"visits":3}', meta, closed });
 });
+
+const changed = (file: string): string => readFileSync(file, 'utf8').replace('"visits":3', '"visits":4');
 
 describe('by hand', () => {
   it('its file is removed: it is not there any more', async () => {
@@ -95,15 +101,31 @@ describe('by hand', () => {
     expect(await store.find(KEY)).toBeNull();
   });
 
-  it('another file of the same length is put in its place: that is read, and is broken', async () => {
-    const { store, errors, fileOf } = await read();
-    const file = fileOf(ID);
-    const aside = `${file}.copy`;
-    copyFileSync(file, aside);
-    writeFileSync(aside, readFileSync(aside, 'utf8').replace('"visits":3', '"visits":4'));
-    const { atimeMs, mtimeMs } = statSync(file);
-    utimesSync(aside, atimeMs / 1_000, mtimeMs / 1_000);
-    renameSync(aside, file);
+  // Each differs from the file that was read in one thing alone. Times of whole seconds come back as they were set.
+  it.each<[string, (file: string) => void]>([
+    [
+      'another file with its length and its time is put in its place',
+      (file) => {
+        copyFileSync(file, `${file}.copy`);
+        writeFileSync(`${file}.copy`, changed(file));
+        utimesSync(`${file}.copy`, 1, 1);
+        renameSync(`${file}.copy`, file);
+      },
+    ],
+    ['it is changed and keeps its length', (file) => writeFileSync(file, changed(file))],
+    [
+      'it is cut and keeps its time',
+      (file) => {
+        truncateSync(file, 10);
+        utimesSync(file, 1, 1);
+      },
+    ],
+  ])('%s: that is read, and is broken', async (_what, act) => {
+    const { store, errors, add, fileOf } = fileWorld();
+    await add(ID);
+    utimesSync(fileOf(ID), 1, 1);
+    expect(await store.find(KEY)).not.toBeNull();
+    act(fileOf(ID));
     expect(await store.find(KEY)).toBeNull();
     expect(errors).toMatchObject([{ code: 'ERR_SESSION_CORRUPT' }]);
   });
@@ -121,10 +143,7 @@ it('finds what a writer committed that was killed before it published', async ()
 });
 
 it('is read again after many megabytes of others: what is remembered is bounded', async () => {
-  const opened: string[] = [];
-  const fs = recordingFs((path, call) => {
-    if (call === 'open') opened.push(path);
-  });
+  const { opened, fs } = openings();
   const { store, found, add, fileOf } = await read({ fs });
   for (let n = 0; n < 8; n++) {
     const other = `another-session-number-${n}`;
